@@ -1,0 +1,54 @@
+#pragma once
+/// \file config.hpp  What this translation unit was compiled for, and the inline namespace that keeps two different
+/// configurations in one program from being merged silently by the linker.
+#include "graft/version.hpp"
+
+#if defined(__AVX512F__) && defined(__AVX512DQ__) && defined(__AVX512BW__) && defined(__AVX512CD__)
+#define GRAFT_ISA avx512
+#elif defined(__AVX2__) && defined(__FMA__)
+#define GRAFT_ISA avx2
+#elif defined(__AVX__)
+#define GRAFT_ISA avx
+#elif defined(__SSE2__) || defined(__aarch64__)
+#define GRAFT_ISA simd128
+#else
+#define GRAFT_ISA scalar
+#endif
+
+#ifdef _OPENMP
+#define GRAFT_TEAM omp
+#else
+#define GRAFT_TEAM serial
+#endif
+
+// Optional readers: set by the CMake components graft::zlib and graft::stb.
+#ifdef GRAFT_WITH_ZLIB
+#define GRAFT_READERS_Z z
+#else
+#define GRAFT_READERS_Z
+#endif
+#ifdef GRAFT_WITH_STB
+#define GRAFT_READERS_S s
+#else
+#define GRAFT_READERS_S
+#endif
+
+#define GRAFT_JOIN_(a, b, c, d) v0_1_##a##_##b##_##c##d
+#define GRAFT_JOIN(a, b, c, d) GRAFT_JOIN_(a, b, c, d)
+#define GRAFT_ABI GRAFT_JOIN(GRAFT_ISA, GRAFT_TEAM, GRAFT_READERS_Z, GRAFT_READERS_S)
+
+/// Opens `namespace graft` with its inline version-and-configuration namespace; `GRAFT_END` closes it.
+#define GRAFT_BEGIN \
+  namespace graft { \
+  inline namespace GRAFT_ABI {
+#define GRAFT_END \
+  } \
+  }
+
+#define GRAFT_STRING_(x) #x
+#define GRAFT_STRING(x) GRAFT_STRING_(x)
+
+GRAFT_BEGIN
+/// The instruction set the kernels of this translation unit were compiled for: "avx512", "avx2", "avx", "simd128", "scalar".
+inline constexpr const char* isa_name = GRAFT_STRING(GRAFT_ISA);
+GRAFT_END

@@ -1,0 +1,83 @@
+#pragma once
+/// \file buffer.hpp  Memory: 64-byte aligned flat buffers, and a per-thread workspace that grows to the largest request and is kept.
+#include "graft/config.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+GRAFT_BEGIN
+
+inline constexpr std::size_t alignment = 64;
+
+/// An owning, 64-byte aligned, zero-initialised array of trivial elements.
+template <class T>
+class Buffer {
+  static_assert(std::is_trivially_copyable_v<T>);
+
+ public:
+  Buffer() = default;
+  explicit Buffer(std::size_t size) : size_(size) {
+    if (size_ == 0) return;
+    data_ = static_cast<T*>(::operator new(size_ * sizeof(T), std::align_val_t{alignment}));
+    std::memset(static_cast<void*>(data_), 0, size_ * sizeof(T));
+  }
+  Buffer(const Buffer& other) : Buffer(other.size_) {
+    if (size_ != 0) std::memcpy(static_cast<void*>(data_), other.data_, size_ * sizeof(T));
+  }
+  Buffer(Buffer&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+  Buffer& operator=(Buffer other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+    return *this;
+  }
+  ~Buffer() {
+    if (data_ != nullptr) ::operator delete(data_, std::align_val_t{alignment});
+  }
+  [[nodiscard]] T* data() { return data_; }
+  [[nodiscard]] const T* data() const { return data_; }
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] bool empty() const { return size_ == 0; }
+  T& operator[](std::size_t i) { return data_[i]; }
+  const T& operator[](std::size_t i) const { return data_[i]; }
+  T* begin() { return data_; }
+  T* end() { return data_ + size_; }
+  const T* begin() const { return data_; }
+  const T* end() const { return data_ + size_; }
+
+ private:
+  T* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+/// What a workspace is used for; two uses that may be alive at once on one thread need two names.
+enum class Work : int { pack_a, pack_b, tile, pad, unpool, partial, reduce, image, pairwise, count };
+
+/// The calling thread's workspace for `use`, at least `count` elements, 64-byte aligned, contents unspecified. It grows to the largest
+/// request and is then kept, so that a training step allocates nothing after the first.
+template <class T>
+T* workspace(Work use, std::size_t count) {
+  struct Store {
+    void* data = nullptr;
+    std::size_t bytes = 0;
+    ~Store() {
+      if (data != nullptr) ::operator delete(data, std::align_val_t{alignment});
+    }
+  };
+  thread_local Store stores[static_cast<int>(Work::count)];
+  Store& store = stores[static_cast<int>(use)];
+  const std::size_t bytes = std::max<std::size_t>(count, 1) * sizeof(T);
+  if (store.bytes < bytes) {
+    if (store.data != nullptr) ::operator delete(store.data, std::align_val_t{alignment});
+    store.data = nullptr;
+    store.bytes = 0;
+    store.data = ::operator new(bytes, std::align_val_t{alignment});
+    store.bytes = bytes;
+  }
+  return static_cast<T*>(store.data);
+}
+
+GRAFT_END

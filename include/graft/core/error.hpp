@@ -1,0 +1,25 @@
+#pragma once
+/// \file error.hpp  Errors are sentences: what was expected, what came, what to do.
+#include "graft/config.hpp"
+
+#include <sstream>
+#include <stdexcept>
+#include <string>
+
+GRAFT_BEGIN
+
+/// The one exception type the library throws for bad input. `what()` is a full sentence for a person.
+class Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Throws Error with its arguments streamed together: `fail("IDX file '", path, "' is cut short: ...")`.
+template <class... Parts>
+[[noreturn]] void fail(const Parts&... parts) {
+  std::ostringstream text;
+  (text << ... << parts);
+  throw Error(text.str());
+}
+
+GRAFT_END

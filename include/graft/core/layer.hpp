@@ -1,0 +1,129 @@
+#pragma once
+/// \file layer.hpp  What a layer is: an empty type whose static functions describe it as values (shape rule, parameters, what its
+/// backward pass needs) and run it on raw pointers. Nothing here depends on a shape's type, so one instantiation serves
+/// every place a layer stands in.
+///
+/// A layer L provides
+///   static constexpr const char* name;
+///   static constexpr Traits traits;
+///   static constexpr Fit fit(Shape in);                                  // the output shape, or the reason why there is none
+///   template <class V> static constexpr void visit(Shape in, V&& v);      // v(Weight) for every parameter and statistic, in order
+///   template <class T> static void* forward(Run<T>& run, const Place<T>& at, const T* x, T* y);     // returns what backward needs
+///   template <class T> static void backward(Run<T>& run, const Place<T>& at, const T* x, const T* y, void* kept, T* dy, T* dx);
+/// In backward, dy may be overwritten, dx (null: not wanted) is overwritten, and parameter gradients are added to.
+#include "graft/config.hpp"
+#include "graft/core/arena.hpp"
+#include "graft/core/device.hpp"
+#include "graft/core/shape.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+GRAFT_BEGIN
+
+/// What numbers mean; a loss or a method accepts only the meaning it was derived for.
+enum class Kind { features, logits, probabilities };
+
+/// Why a layer does not fit its input.
+enum class Reason {
+  fits,
+  needs_image,
+  kernel_larger_than_input,
+  bad_option,
+  groups_do_not_divide_input,
+  groups_do_not_divide_filters,
+  pool_is_all_padding,
+  residual_changes_shape,
+  branches_differ_in_size
+};
+
+/// The shape rule's answer. `other` is the second shape of a mismatch (what a branch produced).
+struct Fit {
+  Reason reason = Reason::fits;
+  Shape out{};
+  Shape other{};
+};
+
+/// What the fold over a net needs to know of a layer, as values.
+struct Traits {
+  bool takes_activation = false;  ///< a following ReLU, ReLU6 or LeakyReLU is applied by this layer's kernel
+  bool takes_pool = false;        ///< a following 2x2 max-pool too
+  Act act = Act::none;            ///< this layer is an activation that others can take
+  double alpha = 0.0;             ///< its slope below zero
+  bool is_pool2 = false;          ///< this layer is a 2x2 max-pool that others can take
+  bool is_free = false;           ///< changes the shape only, moves nothing
+  bool in_place = false;          ///< may write its output over its input
+  bool needs_input = false;       ///< backward reads x
+  bool needs_output = false;      ///< backward reads y
+  bool keeps_kind = false;        ///< the meaning of the output is that of the input
+  Kind kind = Kind::features;     ///< otherwise, what the output means
+};
+
+/// What a stored number is for.
+enum class Role { kernel, bias, scale, shift, running_mean, running_var };
+constexpr bool is_statistic(Role role) { return role == Role::running_mean || role == Role::running_var; }
+
+/// One named array of a layer: trained (kernel, bias, scale, shift) or a statistic.
+struct Weight {
+  const char* name = "";
+  Role role = Role::kernel;
+  std::array<int, 4> dims{1, 1, 1, 1};
+  int rank = 1;
+  double fan_in = 1;   ///< inputs of one output, for initialisers
+  double fan_out = 1;  ///< outputs that one input reaches
+  [[nodiscard]] constexpr std::size_t count() const {
+    std::size_t product = 1;
+    for (int i = 0; i < rank; ++i) product *= static_cast<std::size_t>(dims[static_cast<std::size_t>(i)]);
+    return product;
+  }
+};
+
+/// Numbers of a layer's arrays.
+struct Counts {
+  std::size_t parameters = 0;  ///< trained numbers
+  std::size_t statistics = 0;  ///< running statistics
+  int statistic_arrays = 0;
+  int arrays = 0;
+};
+template <class L>
+constexpr Counts counts_of(Shape in) {
+  Counts counts;
+  L::visit(in, [&](const Weight& weight) {
+    ++counts.arrays;
+    if (is_statistic(weight.role)) {
+      counts.statistics += weight.count();
+      ++counts.statistic_arrays;
+    } else {
+      counts.parameters += weight.count();
+    }
+  });
+  return counts;
+}
+
+/// One run of a net over a batch: the same for all its layers.
+template <class T>
+struct Run {
+  int n = 0;                        ///< samples
+  bool training = false;            ///< batch statistics and dropout are on
+  bool keep = false;                ///< a backward pass will follow
+  bool parameter_gradients = true;  ///< backward adds to the parameters' gradients
+  std::uint64_t seed = 0;           ///< of dropout
+  std::uint64_t step = 0;
+  std::uint64_t place = 0;  ///< counts layers, so that each dropout draws a stream of its own
+  Arena* arena = nullptr;
+};
+
+/// Where a layer stands: its input and output shapes (the output after what it takes over), its slices of the model's buffers.
+template <class T>
+struct Place {
+  Shape in{};
+  Shape out{};
+  Epilogue epilogue{};
+  const T* weights = nullptr;
+  T* gradients = nullptr;                      ///< null outside of a backward pass or when not wanted
+  T* statistics = nullptr;
+  const unsigned char* fixed_statistics = nullptr;  ///< one flag per statistic array: use the running values and do not touch them
+};
+
+GRAFT_END

@@ -1,0 +1,171 @@
+#pragma once
+/// \file model.hpp  A net with its numbers: one flat, 64-byte aligned buffer of parameters, one of gradients, one of running statistics,
+/// cut into named segments ("0/w", "0/b", "1/gamma": the layer's place among those that have weights, then the array's name).
+#include "graft/config.hpp"
+#include "graft/core/buffer.hpp"
+#include "graft/core/error.hpp"
+#include "graft/core/initialise.hpp"
+#include "graft/core/net.hpp"
+#include "graft/core/parameters.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <vector>
+
+GRAFT_BEGIN
+
+struct ModelOptions {
+  std::string name = "";                                   ///< stands before "/segment" where several models meet
+  std::uint64_t seed = 0;                                  ///< of the initial weights and of dropout
+  Initialiser initialiser = Initialiser::glorot_uniform;   ///< of kernels
+  double constant = 0.0;                                   ///< kernels' value when initialiser is constant
+  double bias = 0.0;                                       ///< biases' first value
+};
+
+/// A network of type N with parameters of type T on `Device`, the only place where a user names the device.
+template <class N, class Device = Cpu, class T = float>
+class Model {
+  static_assert(std::is_same_v<Device, Cpu>, "graft: this build has kernels for the Cpu only.");
+
+ public:
+  using Network = N;
+  using Scalar = T;
+  static constexpr Shape input = N::input;
+  static constexpr Shape output = N::output;
+
+  explicit Model(ModelOptions options = {})
+      : name(std::move(options.name)),
+        seed(options.seed),
+        values_(N::parameter_count),
+        gradients_(N::parameter_count),
+        statistics_(N::statistic_count),
+        fixed_statistics_(static_cast<std::size_t>(N::statistic_arrays)) {
+    reset(options);
+  }
+
+  std::string name;
+  std::uint64_t seed;
+
+  /// The optimiser's view: values, gradients and segments of the trained parameters.
+  Parameters<T> parameters() { return {name, values_.data(), gradients_.data(), values_.size(), &segments_}; }
+
+  [[nodiscard]] const std::vector<Segment>& segments() const { return segments_; }
+  [[nodiscard]] const std::vector<Segment>& statistic_segments() const { return statistic_segments_; }
+  [[nodiscard]] Buffer<T>& values() { return values_; }
+  [[nodiscard]] const Buffer<T>& values() const { return values_; }
+  [[nodiscard]] Buffer<T>& gradients() { return gradients_; }
+  [[nodiscard]] Buffer<T>& statistics() { return statistics_; }
+  [[nodiscard]] const Buffer<T>& statistics() const { return statistics_; }
+
+  /// First number of the named array ("0/w", "1/running_mean"). Throws Error with the names there are.
+  T* array(const std::string& segment) {
+    for (const Segment& s : segments_) {
+      if (s.name == segment) return values_.data() + s.offset;
+    }
+    for (const Segment& s : statistic_segments_) {
+      if (s.name == segment) return statistics_.data() + s.offset;
+    }
+    std::string names;
+    for (const Segment& s : segments_) names += " " + s.name;
+    for (const Segment& s : statistic_segments_) names += " " + s.name;
+    fail("model '", name, "' has no array '", segment, "'; it has", names, ".");
+  }
+
+  /// Whether the optimiser may change the parameters whose segment name matches `pattern` (`*` stands for any text).
+  /// Throws Error when nothing matches.
+  void set_trainable(bool trainable, const std::string& pattern = "*") {
+    bool found = false;
+    for (Segment& s : segments_) {
+      if (!matches(pattern, s.name)) continue;
+      s.trainable = trainable;
+      found = true;
+    }
+    if (!found && !(segments_.empty() && pattern == "*")) {
+      std::string names;
+      for (const Segment& s : segments_) names += " " + s.name;
+      fail("model '", name, "': no parameter matches '", pattern, "'; it has", names, ".");
+    }
+  }
+
+  /// A second switch, apart from the weights: whether BatchNorm layers whose statistics match `pattern` use their running values in
+  /// training too and leave them untouched.
+  void set_statistics_fixed(bool fixed, const std::string& pattern = "*") {
+    for (std::size_t i = 0; i < statistic_segments_.size(); ++i) {
+      if (matches(pattern, statistic_segments_[i].name)) fixed_statistics_[i] = fixed ? 1 : 0;
+    }
+  }
+
+  /// Draws all weights afresh.
+  void reset(const ModelOptions& options) {
+    segments_.clear();
+    statistic_segments_.clear();
+    std::size_t offsets[2] = {0, 0};
+    int position = 0;  // of the array in the net
+    N::Layers::visit_layers(N::input, [&](int ordinal, const Weight& weight) {
+      const bool statistic = is_statistic(weight.role);
+      Segment segment;
+      segment.name = std::to_string(ordinal) + "/" + weight.name;
+      segment.offset = offsets[statistic ? 1 : 0];
+      segment.count = weight.count();
+      segment.dims = weight.dims;
+      segment.rank = weight.rank;
+      segment.decay = weight.role == Role::kernel;
+      offsets[statistic ? 1 : 0] += segment.count;
+      T* target = (statistic ? statistics_.data() : values_.data()) + segment.offset;
+      initialise(weight, options.initialiser, options.constant, options.bias,
+                 Random(options.seed, mix(0x6d6f64656c, static_cast<std::uint64_t>(position))), target);
+      (statistic ? statistic_segments_ : segments_).push_back(std::move(segment));
+      ++position;
+    });
+  }
+
+  /// Runs n samples (n x input) in inference mode into y (n x output). Cut the batch where memory is short.
+  void predict(const T* x, int n, T* y) {
+    arena_.reset();
+    Run<T> run = inference(n);
+    const T* result = forward(run, x)->output;
+    std::memcpy(y, result, static_cast<std::size_t>(n) * N::output.size() * sizeof(T));
+  }
+
+  // ---- for the tape -------------------------------------------------------------------------------------------------------
+  using Record = typename N::Layers::template Record<T>;
+
+  Record* forward(Run<T>& run, const T* x) {
+    run.seed = seed;
+    return N::Layers::template forward<N::first_trained>(run, N::plan, base(nullptr), x);
+  }
+  void backward(Run<T>& run, Record& record, T* dy, T* dx) {
+    N::Layers::template backward<N::first_trained>(run, N::plan, base(run.parameter_gradients ? gradients_.data() : nullptr), record,
+                                                   dy, dx);
+  }
+  /// Whether any parameter is to be trained.
+  [[nodiscard]] bool trains() const {
+    return std::any_of(segments_.begin(), segments_.end(), [](const Segment& s) { return s.trainable; });
+  }
+
+ private:
+  Run<T> inference(int n) {
+    Run<T> run;
+    run.n = n;
+    run.arena = &arena_;
+    return run;
+  }
+  Place<T> base(T* gradients) {
+    Place<T> place;
+    place.weights = values_.data();
+    place.gradients = gradients;
+    place.statistics = statistics_.data();
+    place.fixed_statistics = fixed_statistics_.data();
+    return place;
+  }
+  Buffer<T> values_;
+  Buffer<T> gradients_;
+  Buffer<T> statistics_;
+  Buffer<unsigned char> fixed_statistics_;
+  std::vector<Segment> segments_;
+  std::vector<Segment> statistic_segments_;
+  Arena arena_;
+};
+
+GRAFT_END

@@ -1,0 +1,76 @@
+#pragma once
+/// \file parallel.hpp  Loops over fixed chunks. How work is cut depends on the problem only, never on the number of threads, and
+/// partial results are combined in chunk order: one seed gives bit-identical numbers for 1, 2 or 16 threads.
+#include "graft/config.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <exception>
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+GRAFT_BEGIN
+
+/// Into how many pieces a reduction over a batch is cut, whatever the number of threads.
+inline constexpr int fixed_chunks = 16;
+
+namespace detail {
+inline int& thread_setting() {
+#ifdef _OPENMP
+  static int count = std::max(1, omp_get_max_threads());
+#else
+  static int count = 1;
+#endif
+  return count;
+}
+}  // namespace detail
+
+/// Threads that graft's loops use; the default is OpenMP's (OMP_NUM_THREADS or the number of cores).
+inline int threads() { return detail::thread_setting(); }
+
+/// Sets the number of threads of graft's loops (at least 1). Results do not depend on it. OpenMP's own setting is untouched.
+inline void set_threads(int count) { detail::thread_setting() = std::max(1, count); }
+
+struct Range {
+  std::ptrdiff_t begin = 0;
+  std::ptrdiff_t end = 0;
+  [[nodiscard]] constexpr std::ptrdiff_t size() const { return end - begin; }
+};
+
+/// The `index`-th of `chunks` nearly equal pieces of [0, total).
+constexpr Range chunk(std::ptrdiff_t total, int chunks, int index) {
+  const std::ptrdiff_t base = total / chunks;
+  const std::ptrdiff_t extra = total % chunks;
+  const std::ptrdiff_t begin = base * index + (index < extra ? index : extra);
+  return {begin, begin + base + (index < extra ? 1 : 0)};
+}
+
+/// Calls `body(index)` for every index in [0, count), each exactly once, on up to threads() threads; indices are handed out as
+/// threads get free, so a body must write only what its own index owns. `worth` false runs the loop on the calling thread
+/// (small work is not worth a team). An exception of a body is rethrown here after the loop.
+template <class Body>
+void parallel_for(int count, Body&& body, bool worth = true) {
+#ifdef _OPENMP
+  const int team = std::min(threads(), count);
+  if (worth && team > 1 && !omp_in_parallel()) {
+    std::exception_ptr error = nullptr;
+#pragma omp parallel for num_threads(team) schedule(dynamic, 1)
+    for (int i = 0; i < count; ++i) {
+      try {
+        body(i);
+      } catch (...) {
+#pragma omp critical(graft_parallel_error)
+        if (!error) error = std::current_exception();
+      }
+    }
+    if (error) std::rethrow_exception(error);
+    return;
+  }
+#endif
+  (void)worth;
+  for (int i = 0; i < count; ++i) body(i);
+}
+
+GRAFT_END

@@ -1,0 +1,77 @@
+#pragma once
+/// \file batch_norm.hpp  Batch normalisation (Ioffe & Szegedy 2015).
+#include "graft/config.hpp"
+#include "graft/core/layer.hpp"
+#include "graft/kernel/cpu/batch_norm.hpp"
+
+GRAFT_BEGIN
+
+/// Options of BatchNorm. running = momentum * running + (1 - momentum) * batch.
+struct Norm {
+  double momentum = 0.99;
+  double epsilon = 1e-3;
+  bool unbiased = false;  ///< the running variance takes n / (n - 1) times the batch's, as PyTorch does
+};
+/// The conventions of Keras and of PyTorch (whose `momentum=0.1` is 1 - this one's).
+inline constexpr Norm keras_norm{0.99, 1e-3, false};
+inline constexpr Norm torch_norm{0.9, 1e-5, true};
+
+/// y = gamma (x - mean) / sqrt(variance + epsilon) + beta per channel. In training the mean and (biased) variance are the batch's and the
+/// running ones are updated; in inference, or when the model's statistics are fixed (Model::set_statistics_fixed), the running ones serve.
+/// Parameters "gamma", "beta"; statistics "running_mean", "running_var". Any shape, kept.
+template <Norm O = keras_norm>
+struct BatchNorm {
+  static constexpr const char* name = "BatchNorm";
+  static constexpr Traits traits{.needs_input = true, .keeps_kind = true};
+
+  static constexpr Fit fit(Shape in) {
+    if (O.momentum < 0 || O.momentum > 1 || O.epsilon <= 0) return {Reason::bad_option};
+    return {Reason::fits, in};
+  }
+
+  template <class V>
+  static constexpr void visit(Shape in, V&& v) {
+    v(Weight{"gamma", Role::scale, {in.c, 1, 1, 1}, 1});
+    v(Weight{"beta", Role::shift, {in.c, 1, 1, 1}, 1});
+    v(Weight{"running_mean", Role::running_mean, {in.c, 1, 1, 1}, 1});
+    v(Weight{"running_var", Role::running_var, {in.c, 1, 1, 1}, 1});
+  }
+
+  /// Returns the batch's mean and inverse deviation (2 c numbers), or null when the running statistics served.
+  template <class T>
+  static void* forward(Run<T>& run, const Place<T>& at, const T* x, T* y) {
+    const std::ptrdiff_t rows = static_cast<std::ptrdiff_t>(run.n) * at.in.h * at.in.w;
+    const int c = at.in.c;
+    const T* gamma = at.weights;
+    const T* beta = at.weights + c;
+    if (!run.training || at.fixed_statistics[0] != 0) {
+      kernel::batch_norm_forward_infer(Cpu{}, rows, c, x, gamma, beta, static_cast<T>(O.epsilon), at.statistics, at.statistics + c, y);
+      return nullptr;
+    }
+    T* kept = run.arena->template take<T>(3 * static_cast<std::size_t>(c));
+    T* mean = kept;
+    T* inverse = kept + c;
+    T* variance = kept + 2 * c;
+    kernel::batch_norm_forward_train(Cpu{}, rows, c, x, gamma, beta, static_cast<T>(O.epsilon), mean, inverse, variance, y);
+    kernel::batch_norm_update_running(Cpu{}, c, rows, static_cast<T>(O.momentum), O.unbiased, mean, variance, at.statistics,
+                                      at.statistics + c);
+    return kept;
+  }
+
+  template <class T>
+  static void backward(Run<T>& run, const Place<T>& at, const T* x, const T*, void* kept, T* dy, T* dx) {
+    const std::ptrdiff_t rows = static_cast<std::ptrdiff_t>(run.n) * at.in.h * at.in.w;
+    const int c = at.in.c;
+    T* dgamma = at.gradients;
+    T* dbeta = at.gradients != nullptr ? at.gradients + c : nullptr;
+    if (kept == nullptr) {
+      kernel::batch_norm_backward_infer(Cpu{}, rows, c, x, at.statistics, at.statistics + c, static_cast<T>(O.epsilon), at.weights, dy,
+                                        dx, dgamma, dbeta);
+      return;
+    }
+    const T* mean = static_cast<const T*>(kept);
+    kernel::batch_norm_backward_train(Cpu{}, rows, c, x, mean, mean + c, at.weights, dy, dx, dgamma, dbeta);
+  }
+};
+
+GRAFT_END

@@ -1,0 +1,41 @@
+#pragma once
+/// \file dense.hpp  Fully connected layer.
+#include "graft/config.hpp"
+#include "graft/core/layer.hpp"
+#include "graft/kernel/cpu/dense.hpp"
+
+GRAFT_BEGIN
+
+/// y = x w + b. An image is taken as the vector of its H * W * C numbers (Flatten is implied). -> Vector<Units>;
+/// weights "w": inputs x Units, bias "b": Units (none when Bias is false). A net that ends here gives logits.
+template <int Units, bool Bias = true>
+struct Dense {
+  static constexpr const char* name = "Dense";
+  static constexpr Traits traits{.takes_activation = true, .needs_input = true, .kind = Kind::logits};
+
+  static constexpr Fit fit(Shape) {
+    if (Units < 1) return {Reason::bad_option};
+    return {Reason::fits, vector_shape(Units)};
+  }
+
+  template <class V>
+  static constexpr void visit(Shape in, V&& v) {
+    v(Weight{"w", Role::kernel, {static_cast<int>(in.size()), Units, 1, 1}, 2, static_cast<double>(in.size()), Units});
+    if (Bias) v(Weight{"b", Role::bias, {Units, 1, 1, 1}, 1});
+  }
+
+  template <class T>
+  static void* forward(Run<T>& run, const Place<T>& at, const T* x, T* y) {
+    const T* b = Bias ? at.weights + at.in.size() * Units : nullptr;
+    kernel::dense_forward(Cpu{}, run.n, static_cast<int>(at.in.size()), Units, x, at.weights, b, at.epilogue, y);
+    return nullptr;
+  }
+
+  template <class T>
+  static void backward(Run<T>& run, const Place<T>& at, const T* x, const T* y, void*, T* dy, T* dx) {
+    T* db = Bias && at.gradients != nullptr ? at.gradients + at.in.size() * Units : nullptr;
+    kernel::dense_backward(Cpu{}, run.n, static_cast<int>(at.in.size()), Units, x, at.weights, y, dy, at.epilogue, dx, at.gradients, db);
+  }
+};
+
+GRAFT_END
