@@ -10,7 +10,6 @@
 #include "graft/loss/supervised.hpp"
 #include "graft/loss/unsupervised.hpp"
 #include "graft/ops/list.hpp"
-#include "graft/optim/adagrad.hpp"
 #include "graft/optim/adam.hpp"
 #include "graft/optim/rmsprop.hpp"
 #include "graft/optim/schedule.hpp"

@@ -1,0 +1,19 @@
+#pragma once
+/// \file mnist.hpp  MNIST (LeCun, Cortes, Burges) and every set in its format.
+#include "graft/config.hpp"
+#include "graft/data/idx.hpp"
+
+GRAFT_BEGIN
+namespace data {
+
+enum class Split { train, test };
+
+/// The training or test part of a folder with MNIST's four IDX files, plain or gzipped. 28 x 28 x 1, labels 0 to 9.
+inline Labelled mnist(const std::filesystem::path& folder, Split split = Split::train) {
+  const std::string stem = split == Split::train ? "train" : "t10k";
+  return read_idx_pair(folder.filename().string() == "" ? folder.parent_path().filename().string() : folder.filename().string(),
+                       find_idx(folder, stem + "-images", "idx3"), find_idx(folder, stem + "-labels", "idx1"));
+}
+
+}  // namespace data
+GRAFT_END

@@ -1,0 +1,56 @@
+#pragma once
+/// \file schedule.hpp  Schedules: small values called with the progress p in [0, 1] of a training run; they return a learning rate or a weight.
+#include "graft/config.hpp"
+
+#include <cmath>
+#include <numbers>
+
+GRAFT_BEGIN
+
+struct Constant {
+  double value = 0.01;
+  double operator()(double) const { return value; }
+};
+
+/// value * factor^k after each k-th part of the run: `StepDecay{0.1, 3, 0.1}` divides by ten after a third and again after two thirds.
+struct StepDecay {
+  double value = 0.01;
+  int parts = 3;
+  double factor = 0.1;
+  double operator()(double p) const {
+    const double k = std::floor(p * parts);
+    return value * std::pow(factor, k < parts - 1 ? k : parts - 1);
+  }
+};
+
+/// From value down to floor along half a cosine (Loshchilov & Hutter 2017).
+struct Cosine {
+  double value = 0.01;
+  double floor = 0.0;
+  double operator()(double p) const { return floor + (value - floor) * 0.5 * (1.0 + std::cos(std::numbers::pi * p)); }
+};
+
+/// Grows linearly from 0 over the first `part` of the run, then follows `then`, which sees the rest of the run as [0, 1].
+template <class Then>
+struct WarmUp {
+  double part = 0.05;
+  Then then{};
+  double operator()(double p) const { return p < part ? then(0.0) * p / part : then((p - part) / (1.0 - part)); }
+};
+
+/// mu_p = mu0 / (1 + alpha p)^beta (Ganin et al. 2016, section 5.2.2).
+struct DannRate {
+  double mu0 = 0.01;
+  double alpha = 10.0;
+  double beta = 0.75;
+  double operator()(double p) const { return mu0 / std::pow(1.0 + alpha * p, beta); }
+};
+
+/// lambda_p = high (2 / (1 + exp(-gamma p)) - 1) (Ganin et al. 2016, section 5.2.2): 0 at first, so that a raw domain head does no harm.
+struct DannLambda {
+  double gamma = 10.0;
+  double high = 1.0;
+  double operator()(double p) const { return high * (2.0 / (1.0 + std::exp(-gamma * p)) - 1.0); }
+};
+
+GRAFT_END
