@@ -1,0 +1,70 @@
+#pragma once
+// The common face of all examples: options, data, reports. What an example is about stands in its own file.
+#include <graft/data/mnist.hpp>
+#include <graft/data/mnist_m.hpp>
+#include <graft/data/synthetic_digits.hpp>
+#include <graft/train/history.hpp>
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace example {
+
+/// What the command line says.
+struct Options {
+  std::filesystem::path data, source, target, out;
+  int epochs = 0;
+  int batch = 0;
+  int threads = 0;
+  std::uint64_t seed = 0;
+  std::string device = "cpu";
+  std::string method;
+  bool resume = false;
+};
+
+/// What an example says of itself.
+struct About {
+  std::string name;
+  std::string text;
+  std::vector<std::string> methods;  ///< values of --method, if the example has several; without the option those in `usual` run
+  std::vector<std::string> usual;
+  int epochs = 30;            ///< with data from outside
+  int synthetic_epochs = 10;  ///< with the library's own
+  int batch = 128;
+  bool two_domains = true;
+};
+
+/// The sets of a run. Test parts are for scoring only.
+struct Domains {
+  graft::data::Labelled source, source_test, target, target_test;
+};
+
+/// One run of an example: its options, its data, and what it reports.
+class Session {
+ public:
+  Session(Options options, About about);
+
+  Options options;
+  /// MNIST and MNIST-M from --data, sets in MNIST's format from --source and --target, or the library's own digits.
+  Domains domains();
+  /// The methods to run, in order.
+  [[nodiscard]] std::vector<std::string> methods() const;
+  [[nodiscard]] std::filesystem::path checkpoint(const std::string& method) const;
+  /// Keeps a method's result, and writes its history and plots into --out.
+  void report(const std::string& method, const graft::History& history);
+  /// Writes metrics.json and prints the table.
+  void finish();
+
+ private:
+  About about_;
+  std::string source_name_, target_name_;
+  std::vector<std::pair<std::string, graft::History>> results_;
+};
+
+/// The body of main: reads the options, runs `body`, and turns every error into a sentence and a non-zero exit.
+int run(int argc, char** argv, const About& about, const std::function<void(Session&)>& body);
+
+}  // namespace example
