@@ -1,7 +1,6 @@
 #pragma once
-/// \file checkpoint.hpp  Everything a run needs to go on, as named arrays in one file: "GRAFTCKP", a version, a count, then for
-/// each array its name, type, count and bytes, and a CRC-32 of all that; little-endian. Read whole and checked whole before
-/// anything is used.
+/// \file checkpoint.hpp  Everything a run needs to go on, as named arrays in one file: "GRAFTCKP", a version, a count, then for each array its
+/// name, type, count and bytes, and a CRC-32 of all that; little-endian. Read whole and checked whole before anything is used.
 #include "graft/config.hpp"
 #include "graft/core/error.hpp"
 #include "graft/train/atomic_file.hpp"
@@ -103,15 +102,13 @@ class CheckpointReader {
     std::uint32_t crc = 0;
     std::memcpy(&crc, bytes_.data() + bytes_.size() - 4, 4);
     if (crc != detail::crc32(all.substr(0, all.size() - 4))) {
-      fail("the checkpoint '", path_,
-           "' is damaged or cut short (its checksum does not agree); use an earlier one or start afresh.");
+      fail("the checkpoint '", path_, "' is damaged or cut short (its checksum does not agree); use an earlier one or start afresh.");
     }
     position_ = 8;
     end_ = bytes_.size() - 4;
     const std::uint32_t version = take<std::uint32_t>();
     if (version != detail::checkpoint_version) {
-      fail("the checkpoint '", path_, "' has format ", version, " but this program reads ", detail::checkpoint_version,
-           "; use the version of graft that wrote it.");
+      fail("the checkpoint '", path_, "' has format ", version, " but this program reads ", detail::checkpoint_version, "; use the version of graft that wrote it.");
     }
     const std::uint32_t count = take<std::uint32_t>();
     for (std::uint32_t i = 0; i < count; ++i) {
@@ -144,8 +141,7 @@ class CheckpointReader {
   void get(const std::string& name, T* to, std::size_t count) const {
     const Entry& e = find(name, detail::type_code<T>());
     if (e.count != count) {
-      fail("the checkpoint '", path_, "' is of another network: '", name, "' has ", e.count, " numbers there but ", count,
-           " here; build the network it was made with.");
+      fail("the checkpoint '", path_, "' is of another network: '", name, "' has ", e.count, " numbers there but ", count, " here; build the network it was made with.");
     }
     if (count != 0) std::memcpy(to, bytes_.data() + e.begin, count * sizeof(T));
   }
@@ -182,8 +178,7 @@ class CheckpointReader {
     for (const Entry& e : entries_) {
       if (e.name != name) continue;
       if (e.type != type) {
-        fail("the checkpoint '", path_, "' is of another network: '", name, "' is ", detail::type_name(e.type), " there but ",
-             detail::type_name(type), " here.");
+        fail("the checkpoint '", path_, "' is of another network: '", name, "' is ", detail::type_name(e.type), " there but ", detail::type_name(type), " here.");
       }
       return e;
     }

@@ -1,14 +1,13 @@
 #pragma once
-/// \file history.hpp  What a training run has measured: a row of named numbers for each epoch, written as CSV or JSON and read
-/// back.
+/// \file history.hpp  What a run measured: a row an epoch, named columns.
 #include "graft/config.hpp"
 #include "graft/core/error.hpp"
 #include "graft/train/atomic_file.hpp"
-#include "graft/train/number_text.hpp"
 
 #include <cmath>
 #include <cstddef>
-#include <limits>
+#include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,143 +15,125 @@
 
 GRAFT_BEGIN
 
-/// Named numbers, in the order in which they were first set.
+/// Named numbers of one epoch, in the order they were set.
 class Row {
  public:
-  /// Adds or replaces a number. Throws Error for a name that a CSV heading cannot hold.
   void set(std::string_view name, double value) {
-    if (name.empty() || name.find_first_of(",\"\r\n\\") != std::string_view::npos) {
-      fail("Row: '", name, "' cannot be a column's name; use a text without comma, quote, backslash or line end.");
-    }
-    for (auto& [known, old] : cells_) {
-      if (known == name) {
+    for (auto& [key, old] : values_) {
+      if (key == name) {
         old = value;
         return;
       }
     }
-    cells_.emplace_back(std::string(name), value);
+    values_.emplace_back(std::string(name), value);
   }
-  [[nodiscard]] const std::vector<std::pair<std::string, double>>& cells() const { return cells_; }
+  /// The value, or NaN when the row has none of that name.
+  [[nodiscard]] double get(std::string_view name) const {
+    for (const auto& [key, value] : values_) {
+      if (key == name) return value;
+    }
+    return std::nan("");
+  }
+  [[nodiscard]] bool has(std::string_view name) const { return !std::isnan(get(name)); }
+  [[nodiscard]] const std::vector<std::pair<std::string, double>>& values() const { return values_; }
 
  private:
-  std::vector<std::pair<std::string, double>> cells_;
+  std::vector<std::pair<std::string, double>> values_;
 };
 
-/// A table with a row for each epoch. A row may bring columns that earlier rows lack; a number that is not there is NaN.
+/// All rows of a run.
 class History {
  public:
-  void add(const Row& row) {
-    std::vector<double> values(columns_.size(), std::numeric_limits<double>::quiet_NaN());
-    for (const auto& [name, value] : row.cells()) {
-      const std::size_t at = find(name);
-      if (at < columns_.size()) {
-        values[at] = value;
-      } else {
-        columns_.push_back(name);
-        for (std::vector<double>& earlier : rows_) earlier.push_back(std::numeric_limits<double>::quiet_NaN());
-        values.push_back(value);
+  void add(Row row) { rows_.push_back(std::move(row)); }
+  [[nodiscard]] const std::vector<Row>& rows() const { return rows_; }
+  [[nodiscard]] bool empty() const { return rows_.empty(); }
+  /// The last epoch's value, or NaN.
+  [[nodiscard]] double last(std::string_view name) const { return rows_.empty() ? std::nan("") : rows_.back().get(name); }
+  /// The sum over the epochs of a column.
+  [[nodiscard]] double sum(std::string_view name) const {
+    double total = 0.0;
+    for (const Row& row : rows_) total += row.has(name) ? row.get(name) : 0.0;
+    return total;
+  }
+  /// The names of all columns, in the order they first appear.
+  [[nodiscard]] std::vector<std::string> columns() const {
+    std::vector<std::string> names;
+    for (const Row& row : rows_) {
+      for (const auto& [name, value] : row.values()) {
+        bool known = false;
+        for (const std::string& n : names) known = known || n == name;
+        if (!known) names.push_back(name);
       }
     }
-    rows_.push_back(std::move(values));
+    return names;
   }
-
-  [[nodiscard]] std::size_t size() const { return rows_.size(); }
-  [[nodiscard]] bool empty() const { return rows_.empty(); }
-  [[nodiscard]] const std::vector<std::string>& columns() const { return columns_; }
-  [[nodiscard]] bool contains(std::string_view name) const { return find(name) < columns_.size(); }
-  /// Throws Error, with the names there are, when there is no such row or column.
-  [[nodiscard]] double at(std::size_t row, std::string_view name) const {
-    const std::size_t at = known(name);
-    if (row >= rows_.size()) fail("History: row ", row, " was asked for, but there are ", rows_.size(), ".");
-    return rows_[row][at];
-  }
-  /// The number of the last epoch.
-  [[nodiscard]] double last(std::string_view name) const { return at(rows_.size() - 1, name); }
-  [[nodiscard]] std::vector<double> column(std::string_view name) const {
-    const std::size_t at = known(name);
-    std::vector<double> values;
-    for (const std::vector<double>& row : rows_) values.push_back(row[at]);
-    return values;
-  }
-
-  /// Comma-separated text, names first; numbers read back as the same doubles.
+  /// Comma-separated values with a head line; a missing value is an empty field. Numbers are written so that they read back exactly.
   [[nodiscard]] std::string csv() const {
+    const std::vector<std::string> names = columns();
     std::string text;
-    for (std::size_t i = 0; i < columns_.size(); ++i) text += (i == 0 ? "" : ",") + columns_[i];
+    for (const std::string& name : names) text += (text.empty() ? "" : ",") + name;
     text += "\n";
-    for (const std::vector<double>& row : rows_) {
-      for (std::size_t i = 0; i < row.size(); ++i) text += (i == 0 ? "" : ",") + number_text(row[i]);
+    for (const Row& row : rows_) {
+      for (std::size_t i = 0; i < names.size(); ++i) text += (i == 0 ? "" : ",") + (row.has(names[i]) ? number(row.get(names[i])) : std::string());
       text += "\n";
     }
     return text;
   }
-  /// An array with an object for each row; NaN and infinity, which JSON lacks, are null.
+  /// A list of objects, one an epoch.
   [[nodiscard]] std::string json() const {
     std::string text = "[";
     for (std::size_t r = 0; r < rows_.size(); ++r) {
       text += r == 0 ? "\n  {" : ",\n  {";
-      for (std::size_t i = 0; i < columns_.size(); ++i) {
-        text +=
-            (i == 0 ? "\"" : ", \"") + columns_[i] + "\": " + (std::isfinite(rows_[r][i]) ? number_text(rows_[r][i]) : "null");
+      bool first = true;
+      for (const auto& [name, value] : rows_[r].values()) {
+        text += (first ? "\"" : ", \"") + name + "\": " + (std::isfinite(value) ? number(value) : std::string("null"));
+        first = false;
       }
       text += "}";
     }
     return text + "\n]\n";
   }
-  /// Whole or not at all, see atomic_write. Throws Error when the file cannot be written.
-  void write_csv(const std::string& path) const { atomic_write(path, csv()); }
-  void write_json(const std::string& path) const { atomic_write(path, json()); }
-
-  /// What csv() has written. Throws Error for another text.
+  /// The history that csv() wrote. Throws Error when the text is no such table.
   static History from_csv(std::string_view text) {
     History history;
-    bool heading = true;
-    for (std::size_t line = 1; !text.empty(); ++line) {
-      const std::vector<std::string_view> cells = split(take(text, '\n'));
-      if (std::exchange(heading, false)) {
-        if (cells.size() > 1 || !cells[0].empty()) history.columns_.assign(cells.begin(), cells.end());
-        continue;
+    std::vector<std::string> names;
+    bool head = true;
+    while (!text.empty()) {
+      const std::size_t end = text.find('\n');
+      std::string_view line = text.substr(0, end);
+      text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+      Row row;
+      for (std::size_t column = 0;; ++column) {
+        const std::size_t comma = line.find(',');
+        const std::string field(line.substr(0, comma));
+        if (head) {
+          names.push_back(field);
+        } else if (column >= names.size()) {
+          fail("a history's line has more fields than its head; the file is damaged.");
+        } else if (!field.empty()) {
+          row.set(names[column], std::strtod(field.c_str(), nullptr));
+        }
+        if (comma == std::string_view::npos) break;
+        line = line.substr(comma + 1);
       }
-      if (cells.size() != history.columns_.size()) {
-        fail("History: line ", line, " has ", cells.size(), " numbers for ", history.columns_.size(), " columns.");
-      }
-      std::vector<double>& row = history.rows_.emplace_back();
-      for (const std::string_view cell : cells) {
-        if (!read_number(cell, row.emplace_back())) fail("History: '", cell, "' in line ", line, " is not a number.");
-      }
+      if (!head) history.add(std::move(row));
+      head = false;
     }
     return history;
   }
 
  private:
-  /// Cuts off and returns what stands before the first `mark`.
-  static std::string_view take(std::string_view& text, char mark) {
-    const std::size_t end = text.find(mark);
-    const std::string_view part = text.substr(0, end);
-    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-    return part;
+  static std::string number(double value) {
+    char text[40];
+    std::snprintf(text, sizeof text, "%.17g", value);
+    for (int digits = 1; digits < 17; ++digits) {  // the shortest form that reads back as the same number
+      char shorter[40];
+      std::snprintf(shorter, sizeof shorter, "%.*g", digits, value);
+      if (std::strtod(shorter, nullptr) == value) return shorter;
+    }
+    return text;
   }
-  static std::vector<std::string_view> split(std::string_view line) {
-    std::vector<std::string_view> cells;
-    while (line.find(',') != std::string_view::npos) cells.push_back(take(line, ','));
-    cells.push_back(line);
-    return cells;
-  }
-  [[nodiscard]] std::size_t find(std::string_view name) const {
-    std::size_t i = 0;
-    while (i < columns_.size() && columns_[i] != name) ++i;
-    return i;
-  }
-  [[nodiscard]] std::size_t known(std::string_view name) const {
-    const std::size_t at = find(name);
-    if (at < columns_.size()) return at;
-    std::string names;
-    for (const std::string& column : columns_) names += " " + column;
-    fail("History: there is no column '", name, "'; there are", names.empty() ? " none" : names, ".");
-  }
-
-  std::vector<std::string> columns_;
-  std::vector<std::vector<double>> rows_;
+  std::vector<Row> rows_;
 };
 
 GRAFT_END
