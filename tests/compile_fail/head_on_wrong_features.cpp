@@ -1,4 +1,4 @@
-// expect: NetTakesAnotherShape ;; Shape\{1, 1, 1, 768\} ;; Shape\{1, 1, 1, 512\} ;; declare the head as Net<Body::output
+// expect: NetTakesAnotherShape ;; \{1, 1, 1, 768\} ;; \{1, 1, 1, 512\} ;; declare the head as Net<Body::output
 #include <graft/graft.hpp>
 using namespace graft;
 struct Body : Net<Image<28, 28, 3>, Conv2D<32, 5>, ReLU, MaxPool2D<2>, Conv2D<48, 5>, ReLU, MaxPool2D<2>, Flatten> {};

@@ -1,4 +1,4 @@
-// expect: HeadAndLabelsDiffer ;; Shape\{1, 1, 1, 10\}, 2> ;; outputs and the labels' classes differ in number
+// expect: HeadAndLabelsDiffer ;; \{1, 1, 1, 10\}, 2> ;; outputs and the labels' classes differ in number
 #include <graft/graft.hpp>
 using namespace graft;
 struct Head : Net<Vector<64>, Dense<10>> {};

@@ -9,7 +9,8 @@
 GRAFT_BEGIN
 
 /// One readable error for the first layer that does not fit. The compiler prints this template's arguments: the layer's place
-/// (1 is the first), the layer, the shape that comes in and, where there are two, the other shape, as {rank, height, width, channels}.
+/// (1 is the first), the layer, the shape that comes in (or the first branch gives) and the other shape where there are two (what
+/// another branch gives), as {rank, height, width, channels}.
 template <int Position, class Layer, Shape Incoming, Shape Other, Reason Why>
 struct LayerDoesNotFit {
   static_assert(Why != Reason::needs_image, "graft: this layer works on images but a vector comes in; put it before Flatten, or use Dense.");
@@ -44,7 +45,9 @@ struct CheckNet {};
 template <Shape In, class... Ls>
 struct CheckNet<false, In, Ls...> {
   static constexpr auto plan = Chain<Ls...>::plan(In);
-  LayerDoesNotFit<plan.bad + 1, layer_at<plan.bad, Ls...>, plan.shape[static_cast<std::size_t>(plan.bad)], plan.fit.other, plan.fit.reason> error;
+  static constexpr bool two = plan.fit.reason == Reason::residual_changes_shape || plan.fit.reason == Reason::branches_differ_in_size;
+  static constexpr Shape incoming = two ? plan.fit.out : plan.shape[static_cast<std::size_t>(plan.bad)];
+  LayerDoesNotFit<plan.bad + 1, layer_at<plan.bad, Ls...>, incoming, plan.fit.other, plan.fit.reason> error;
 };
 }  // namespace detail
 

@@ -111,7 +111,6 @@ struct NetTakesAnotherShape {
   static_assert(Given == Taken,
                 "graft: this net does not take that shape (Given, then Taken, as {rank, height, width, channels}); "
                 "declare the head as Net<Body::output, ...>, or check which models were swapped.");
-  static constexpr bool ok = true;
 };
 
 /// Records nets, losses and their sums, and runs them backward.
@@ -151,7 +150,7 @@ class Tape {
   /// Runs a model on what another model gave.
   template <class N, class Device, Shape S, Kind K>
   Var<N::output, N::kind, T> operator()(Model<N, Device, T>& model, const Var<S, K, T>& x) {
-    static_assert(NetTakesAnotherShape<N, S, N::input>::ok);
+    [[maybe_unused]] constexpr NetTakesAnotherShape<N, S, N::input> fits{};
     return run(model, x.view, x.split, true);
   }
   /// Runs a domain head on reversed features.
@@ -159,13 +158,13 @@ class Tape {
   Var<N::output, N::kind, T> operator()(Model<N, Device, T>& model, const Reversed<V>& x) {
     static_assert(N::output.is_vector() && N::output.c <= 2,
                   "graft: a reversed gradient goes into a domain head only: a net with 2 outputs, or 1. Were two models swapped?");
-    static_assert(NetTakesAnotherShape<N, V::shape, N::input>::ok);
+    [[maybe_unused]] constexpr NetTakesAnotherShape<N, V::shape, N::input> fits{};
     return run(model, x.var.view, x.var.split, true);
   }
   /// The same for a model that is not trained here.
   template <class N, class Device, Shape S, Kind K>
   Var<N::output, N::kind, T> operator()(Fixed<Model<N, Device, T>> model, const Var<S, K, T>& x) {
-    static_assert(NetTakesAnotherShape<N, S, N::input>::ok);
+    [[maybe_unused]] constexpr NetTakesAnotherShape<N, S, N::input> fits{};
     return run(model.model, x.view, x.split, false);
   }
 
