@@ -30,6 +30,10 @@ struct Parameters {
   T* gradient = nullptr;
   std::size_t size = 0;
   std::vector<Segment>* segments = nullptr;
+
+  using Scalar = T;
+  /// Itself, so that it can stand where a model can.
+  [[nodiscard]] Parameters parameters() const { return *this; }
 };
 
 /// The proof that backward() has run: what an optimiser's step takes.

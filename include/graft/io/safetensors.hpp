@@ -1,8 +1,10 @@
 #pragma once
-/// \file safetensors.hpp  Reads safetensors files (opt-in include; needs nlohmann_json, CMake component graft::json). A file is hostile until
-/// shown otherwise: every size in its header is checked against the file's real size before memory is taken.
+/// \file safetensors.hpp  Reads and writes safetensors files (opt-in include; needs nlohmann_json, CMake component
+/// graft::json). A file is hostile until shown otherwise: every size in its header is checked against the file's real size
+/// before memory is taken.
 #include "graft/config.hpp"
 #include "graft/core/error.hpp"
+#include "graft/train/atomic_file.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -12,8 +14,11 @@
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 GRAFT_BEGIN
@@ -51,20 +56,31 @@ class TensorFile {
   /// Reads and checks a file. Throws Error, in a sentence, for anything that is not as the format says.
   explicit TensorFile(const std::filesystem::path& path) : path_(path.string()) {
     std::ifstream in(path, std::ios::binary | std::ios::ate);
-    if (!in) fail("cannot open '", path_, "': give the path of a safetensors file that can be read.");
+    std::error_code unknown;
+    if (!in || !std::filesystem::is_regular_file(path, unknown))
+      fail("cannot open '", path_, "': give the path of a safetensors file that can be read.");
     const std::uint64_t size = static_cast<std::uint64_t>(in.tellg());
     if (size < 8) bad("it is shorter than its 8-byte head");
     in.seekg(0);
-    unsigned char head[8];
+    unsigned char head[8] = {};
     in.read(reinterpret_cast<char*>(head), 8);
     std::uint64_t length = 0;
     for (int i = 7; i >= 0; --i) length = length << 8 | head[i];
-    if (length > size - 8 || length > (std::uint64_t{100} << 20)) bad("its head claims ", length, " bytes of header, but the file has ", size);
+    if (length > size - 8 || length > (std::uint64_t{100} << 20))
+      bad("its head claims ", length, " bytes of header, but the file has ", size);
     bytes_.resize(static_cast<std::size_t>(size - 8));
     in.read(bytes_.data(), static_cast<std::streamsize>(bytes_.size()));
     if (!in) bad("it could not be read to its end");
     data_ = static_cast<std::size_t>(length);
-    parse(nlohmann::json::parse(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(data_), nullptr, false));
+    std::set<std::string> names;
+    const auto watch = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& value) {
+      if (depth > 4) bad("its header is nested more deeply than the format allows");
+      if (depth == 1 && event == nlohmann::json::parse_event_t::key && !names.insert(value.get<std::string>()).second) {
+        bad("its header names '", value.get<std::string>(), "' twice");
+      }
+      return true;
+    };
+    parse(nlohmann::json::parse(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(data_), watch, false));
   }
 
   [[nodiscard]] const std::map<std::string, TensorInfo>& tensors() const { return tensors_; }
@@ -89,16 +105,26 @@ class TensorFile {
         out[i] = static_cast<T>(value);
       }
     };
-    if (t.dtype == "F64") copy(double{});
-    else if (t.dtype == "F32") copy(float{});
-    else if (t.dtype == "I64") copy(std::int64_t{});
-    else if (t.dtype == "U64") copy(std::uint64_t{});
-    else if (t.dtype == "I32") copy(std::int32_t{});
-    else if (t.dtype == "U32") copy(std::uint32_t{});
-    else if (t.dtype == "I16") copy(std::int16_t{});
-    else if (t.dtype == "U16") copy(std::uint16_t{});
-    else if (t.dtype == "I8") copy(std::int8_t{});
-    else if (t.dtype == "U8" || t.dtype == "BOOL") copy(std::uint8_t{});
+    if (t.dtype == "F64")
+      copy(double{});
+    else if (t.dtype == "F32")
+      copy(float{});
+    else if (t.dtype == "I64")
+      copy(std::int64_t{});
+    else if (t.dtype == "U64")
+      copy(std::uint64_t{});
+    else if (t.dtype == "I32")
+      copy(std::int32_t{});
+    else if (t.dtype == "U32")
+      copy(std::uint32_t{});
+    else if (t.dtype == "I16")
+      copy(std::int16_t{});
+    else if (t.dtype == "U16")
+      copy(std::uint16_t{});
+    else if (t.dtype == "I8")
+      copy(std::int8_t{});
+    else if (t.dtype == "U8" || t.dtype == "BOOL")
+      copy(std::uint8_t{});
     else {
       for (std::size_t i = 0; i < t.count; ++i) {
         std::uint16_t bits;
@@ -135,10 +161,10 @@ class TensorFile {
         }
         continue;
       }
-      const bool whole = entry.is_object() && entry.contains("dtype") && entry["dtype"].is_string() && entry.contains("shape") &&
-                         entry["shape"].is_array() && entry.contains("data_offsets") && entry["data_offsets"].is_array() &&
-                         entry["data_offsets"].size() == 2 && entry["data_offsets"][0].is_number_unsigned() &&
-                         entry["data_offsets"][1].is_number_unsigned();
+      const bool whole = entry.is_object() && entry.contains("dtype") && entry["dtype"].is_string() &&
+                         entry.contains("shape") && entry["shape"].is_array() && entry.contains("data_offsets") &&
+                         entry["data_offsets"].is_array() && entry["data_offsets"].size() == 2 &&
+                         entry["data_offsets"][0].is_number_unsigned() && entry["data_offsets"][1].is_number_unsigned();
       if (!whole) bad("the entry '", name, "' lacks dtype, shape or data_offsets");
       TensorInfo t;
       t.dtype = entry["dtype"].get<std::string>();
@@ -155,7 +181,8 @@ class TensorFile {
         if (n != 0 && t.count > room / n) bad("the shape of '", name, "' has more numbers than the file");
         t.count *= n;
       }
-      if (t.count * bytes != t.end - t.begin) bad("tensor '", name, "' has ", t.count, " numbers of ", bytes, " bytes in ", t.end - t.begin, " bytes");
+      if (t.count * bytes != t.end - t.begin)
+        bad("tensor '", name, "' has ", t.count, " numbers of ", bytes, " bytes in ", t.end - t.begin, " bytes");
       if (t.count != 0) spans.emplace_back(t.begin, t.end);
       tensors_[name] = std::move(t);
     }
@@ -174,6 +201,57 @@ class TensorFile {
   std::map<std::string, TensorInfo> tensors_;
   std::map<std::string, std::string> metadata_;
 };
+
+inline TensorFile read_safetensors(const std::filesystem::path& path) { return TensorFile(path); }
+
+/// One tensor to be written; what `bytes` views must live until write_safetensors returns.
+struct TensorData {
+  std::string name;
+  std::string dtype;
+  std::vector<std::size_t> shape;
+  std::string_view bytes;
+};
+
+/// A tensor of `shape` from an array of floats, doubles, 32- or 64-bit or unsigned 8-bit integers.
+template <class T>
+TensorData tensor(std::string name, std::vector<std::size_t> shape, const T* data) {
+  static_assert(std::is_floating_point_v<T> || sizeof(T) >= 4 || std::is_same_v<T, std::uint8_t>);
+  const std::string letter = std::is_floating_point_v<T> ? "F" : std::is_signed_v<T> ? "I" : "U";
+  std::size_t count = 1;
+  for (const std::size_t extent : shape) count *= extent;
+  return {std::move(name), letter + std::to_string(8 * sizeof(T)), std::move(shape),
+          std::string_view(reinterpret_cast<const char*>(data), count * sizeof(T))};
+}
+
+/// Writes tensors, wide types first so that each is aligned, whole or not at all. Throws Error for a name that comes twice or
+/// is no UTF-8, and when the file cannot be written.
+inline void write_safetensors(const std::filesystem::path& path, std::vector<TensorData> tensors,
+                              const std::map<std::string, std::string>& metadata = {}) {
+  std::stable_sort(tensors.begin(), tensors.end(), [](const TensorData& a, const TensorData& b) {
+    return detail::bytes_of(a.dtype) > detail::bytes_of(b.dtype);
+  });
+  nlohmann::json header = nlohmann::json::object();
+  if (!metadata.empty()) header["__metadata__"] = metadata;
+  std::size_t end = 0;
+  for (const TensorData& t : tensors) {
+    if (header.contains(t.name)) fail("write_safetensors: two tensors are named '", t.name, "'; give each a name of its own.");
+    const std::size_t begin = std::exchange(end, end + t.bytes.size());
+    header[t.name] = {{"dtype", t.dtype}, {"shape", t.shape}, {"data_offsets", {begin, end}}};
+  }
+  std::string text;
+  try {
+    text = header.dump();
+  } catch (const nlohmann::json::exception&) {
+    fail("write_safetensors: a name or metadata text is not UTF-8; safetensors files hold nothing else.");
+  }
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+  std::string file;
+  for (std::size_t i = 0; i < 8; ++i) file += static_cast<char>(std::uint64_t{text.size()} >> 8 * i & 255);
+  file += text;
+  file.reserve(file.size() + end);
+  for (const TensorData& t : tensors) file += t.bytes;
+  atomic_write(path, file);
+}
 
 }  // namespace io
 GRAFT_END

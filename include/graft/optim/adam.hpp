@@ -8,8 +8,9 @@ struct AdamOptions {
   double learning_rate = 0.001;
   double beta1 = 0.9;
   double beta2 = 0.999;
-  double epsilon = 1e-8;      ///< outside the root, after bias correction (Keras' default is 1e-7)
-  double weight_decay = 0.0;  ///< Adam: added to the gradient; AdamW: p -= rate * weight_decay * p, apart from it. Kernels only.
+  double epsilon = 1e-8;  ///< outside the root, after bias correction (Keras' default is 1e-7)
+  double weight_decay =
+      0.0;  ///< Adam: added to the gradient; AdamW: p -= rate * weight_decay * p, apart from it. Kernels only.
   double clip_norm = 0.0;
 };
 
@@ -40,14 +41,21 @@ class AdamRule : public Optimizer<AdamRule<T, decoupled>, T> {
             static_cast<T>(decoupled ? 1.0 - rate * decay : 1.0),
             static_cast<T>(1.0 / std::sqrt(correction2_))};
   }
-  static void apply(const Factors& f, std::ptrdiff_t begin, std::ptrdiff_t end, T* p, const T* gradient, T scale, const std::array<T*, 3>& state) {
+  static void apply(const Factors& f, std::ptrdiff_t begin, std::ptrdiff_t end, T* p, const T* gradient, T scale,
+                    const std::array<T*, 3>& state) {
     T* m = state[0];
     T* v = state[1];
-    for (std::ptrdiff_t i = begin; i < end; ++i) {
-      const T g = scale * gradient[i] + f.decay * p[i];
-      m[i] = f.beta1 * m[i] + (T{1} - f.beta1) * g;
-      v[i] = f.beta2 * v[i] + (T{1} - f.beta2) * g * g;
-      p[i] = f.shrink * p[i] - f.rate * m[i] / (std::sqrt(v[i]) * f.root + f.epsilon);
+    T roots[root_block];
+    for (std::ptrdiff_t from = begin; from < end; from += root_block) {
+      const std::ptrdiff_t to = std::min(end, from + root_block);
+      for (std::ptrdiff_t i = from; i < to; ++i) {
+        const T g = scale * gradient[i] + f.decay * p[i];
+        m[i] = f.beta1 * m[i] + (T{1} - f.beta1) * g;
+        v[i] = f.beta2 * v[i] + (T{1} - f.beta2) * g * g;
+      }
+      square_roots(v + from, to - from, roots);
+      for (std::ptrdiff_t i = from; i < to; ++i)
+        p[i] = f.shrink * p[i] - f.rate * m[i] / (roots[i - from] * f.root + f.epsilon);
     }
   }
 
@@ -64,7 +72,7 @@ class Adam : public detail::AdamRule<T, false> {
   using detail::AdamRule<T, false>::AdamRule;
 };
 template <class First, class... Rest>
-Adam(AdamOptions, First&, Rest&...) -> Adam<typename First::Scalar>;
+Adam(AdamOptions, First&&, Rest&&...) -> Adam<typename std::remove_cvref_t<First>::Scalar>;
 
 /// Adam with weight decay apart from the gradient.
 template <class T>
@@ -72,6 +80,6 @@ class AdamW : public detail::AdamRule<T, true> {
   using detail::AdamRule<T, true>::AdamRule;
 };
 template <class First, class... Rest>
-AdamW(AdamOptions, First&, Rest&...) -> AdamW<typename First::Scalar>;
+AdamW(AdamOptions, First&&, Rest&&...) -> AdamW<typename std::remove_cvref_t<First>::Scalar>;
 
 GRAFT_END

@@ -1,23 +1,67 @@
 #pragma once
-/// \file optimizer.hpp  What all optimisers share: the flat buffers of several models, one fused pass over each, named multipliers, clipping,
-/// and state that a checkpoint can hold.
+/// \file optimizer.hpp  What all optimisers share: the flat buffers of several models, one fused pass over each, named
+/// multipliers, clipping, and state that a checkpoint can hold.
 #include "graft/config.hpp"
 #include "graft/core/buffer.hpp"
 #include "graft/core/error.hpp"
 #include "graft/core/parallel.hpp"
 #include "graft/core/parameters.hpp"
+#include "graft/kernel/cpu/simd.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 GRAFT_BEGIN
 
-/// Base of the optimisers. `Rule` gives `slots` (state numbers for each parameter) and
-/// `update(T* p, T g, slot references..., rate, decays)`; see Sgd.
+namespace detail {
+/// Of how many numbers at a time square_roots is asked: they stay in the first-level cache.
+inline constexpr std::ptrdiff_t root_block = 256;
+
+#if defined(__GNUC__) && !defined(__clang__)  // GCC 12 takes its own _mm512_sqrt_ps for uninitialised (GCC bug 105593)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+/// roots[i] = sqrt(x[i]). The compiler makes no vectors of std::sqrt, which has errno to set, and that costs Adam a factor of
+/// four.
+template <class T>
+void square_roots(const T* x, std::ptrdiff_t count, T* roots) {
+  std::ptrdiff_t i = 0;
+  if constexpr (requires { typename kernel::Vec<T>::Batch; }) {
+    using Batch = typename kernel::Vec<T>::Batch;
+    constexpr std::ptrdiff_t lanes = kernel::lanes<T>;
+    for (; i + lanes <= count; i += lanes) xsimd::sqrt(Batch::load_unaligned(x + i)).store_unaligned(roots + i);
+  }
+  for (; i < count; ++i) roots[i] = std::sqrt(x[i]);
+}
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
+
+/// Sum of squares in double, as eight sums side by side: a fixed order that makes vectors.
+template <class T>
+double sum_of_squares(const T* x, std::ptrdiff_t count) {
+  double sums[8] = {};
+  std::ptrdiff_t i = 0;
+  for (; i + 8 <= count; i += 8) {
+    for (int k = 0; k < 8; ++k) sums[k] += static_cast<double>(x[i + k]) * static_cast<double>(x[i + k]);
+  }
+  for (int k = 0; i < count; ++i, ++k) sums[k] += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+  double total = 0.0;
+  for (const double sum : sums) total += sum;
+  return total;
+}
+}  // namespace detail
+
+/// Base of the optimisers. `Rule` gives `slots` (state numbers for each parameter), `prepare()`, called once a step,
+/// `factors(rate, decays)` of a segment, and `apply(factors, begin, end, p, gradient, scale, state)` on a piece of it; see Sgd.
+/// The models must outlive the optimiser and stay where they are.
 template <class Rule, class T>
 class Optimizer {
  public:
@@ -66,7 +110,7 @@ class Optimizer {
  protected:
   template <class... Models>
   explicit Optimizer(double rate, double clip, Models&... models) : learning_rate(rate), clip_norm(clip) {
-    (add(view(models)), ...);
+    (add(models.parameters()), ...);
   }
 
  private:
@@ -75,33 +119,45 @@ class Optimizer {
     std::vector<Buffer<T>> state;
   };
 
-  static const Parameters<T>& view(const Parameters<T>& parameters) { return parameters; }
-  template <class Model>
-  static Parameters<T> view(Model& model) {
-    return model.parameters();
+  /// Elements that a thread takes at a time.
+  static constexpr std::ptrdiff_t piece = 1 << 14;
+  static int pieces_of(const Segment& s) {
+    return static_cast<int>((static_cast<std::ptrdiff_t>(s.count) + piece - 1) / piece);
   }
 
   void add(const Parameters<T>& parameters) {
+    for (const Block& other : blocks_) {
+      if (parameters.size != 0 && other.parameters.value == parameters.value) {
+        fail("an optimiser was given the model '", parameters.name,
+             "' twice, which would update it twice a step; name each once.");
+      }
+    }
+    for (const Segment& s : *parameters.segments) {
+      const std::size_t pieces = static_cast<std::size_t>(pieces_of(s));
+      if (partial_.size() < pieces) partial_.resize(pieces);
+    }
     Block block{parameters, {}};
     for (int k = 0; k < Rule::slots; ++k) block.state.emplace_back(parameters.size);
     blocks_.push_back(std::move(block));
   }
 
   void update(Rule& rule, Block& block, const Segment& s, T scale) {
-    constexpr std::ptrdiff_t piece = 1 << 14;
     T* p = block.parameters.value + s.offset;
     T* g = block.parameters.gradient + s.offset;
     std::array<T*, 3> state{};
     for (std::size_t k = 0; k < block.state.size(); ++k) state[k] = block.state[k].data() + s.offset;
     const std::ptrdiff_t count = static_cast<std::ptrdiff_t>(s.count);
-    const int pieces = static_cast<int>((count + piece - 1) / piece);
+    const int pieces = pieces_of(s);
     const typename Rule::Factors factors = rule.factors(learning_rate * s.rate, s.decay);
-    parallel_for(pieces, [&](int i) {
-      const std::ptrdiff_t begin = i * piece;
-      const std::ptrdiff_t end = std::min(count, begin + piece);
-      if (s.trainable) Rule::apply(factors, begin, end, p, g, scale, state);
-      for (std::ptrdiff_t j = begin; j < end; ++j) g[j] = T{0};
-    }, pieces > 2);
+    parallel_for(
+        pieces,
+        [&](int i) {
+          const std::ptrdiff_t begin = i * piece;
+          const std::ptrdiff_t end = std::min(count, begin + piece);
+          if (s.trainable) Rule::apply(factors, begin, end, p, g, scale, state);
+          for (std::ptrdiff_t j = begin; j < end; ++j) g[j] = T{0};
+        },
+        pieces > 2);
   }
 
   /// clip_norm / norm when the norm over all trained parameters is larger; sums in double, in a fixed order.
@@ -111,7 +167,15 @@ class Optimizer {
       for (const Segment& s : *block.parameters.segments) {
         if (!s.trainable) continue;
         const T* g = block.parameters.gradient + s.offset;
-        for (std::size_t i = 0; i < s.count; ++i) squares += static_cast<double>(g[i]) * static_cast<double>(g[i]);
+        const std::ptrdiff_t count = static_cast<std::ptrdiff_t>(s.count);
+        const int pieces = pieces_of(s);
+        parallel_for(
+            pieces,
+            [&](int i) {
+              partial_[static_cast<std::size_t>(i)] = detail::sum_of_squares(g + i * piece, std::min(piece, count - i * piece));
+            },
+            pieces > 2);
+        for (int i = 0; i < pieces; ++i) squares += partial_[static_cast<std::size_t>(i)];
       }
     }
     const double norm = std::sqrt(squares);
@@ -119,6 +183,7 @@ class Optimizer {
   }
 
   std::vector<Block> blocks_;
+  std::vector<double> partial_;  // of clip_scale
 };
 
 GRAFT_END

@@ -27,15 +27,24 @@ class RootRule : public Optimizer<RootRule<T, accumulates>, T> {
   };
   void prepare() {}
   Factors factors(double rate, bool decays) const {
-    return {static_cast<T>(rate), static_cast<T>(accumulates ? 1.0 : options_.rho), static_cast<T>(accumulates ? 1.0 : 1.0 - options_.rho),
-            static_cast<T>(options_.epsilon), static_cast<T>(decays ? options_.weight_decay : 0.0)};
+    return {static_cast<T>(rate), static_cast<T>(accumulates ? 1.0 : options_.rho),
+            static_cast<T>(accumulates ? 1.0 : 1.0 - options_.rho), static_cast<T>(options_.epsilon),
+            static_cast<T>(decays ? options_.weight_decay : 0.0)};
   }
-  static void apply(const Factors& f, std::ptrdiff_t begin, std::ptrdiff_t end, T* p, const T* gradient, T scale, const std::array<T*, 3>& state) {
+  static void apply(const Factors& f, std::ptrdiff_t begin, std::ptrdiff_t end, T* p, const T* gradient, T scale,
+                    const std::array<T*, 3>& state) {
     T* v = state[0];
-    for (std::ptrdiff_t i = begin; i < end; ++i) {
-      const T g = scale * gradient[i] + f.decay * p[i];
-      v[i] = f.keep * v[i] + f.add * g * g;
-      p[i] -= f.rate * g / (std::sqrt(v[i]) + f.epsilon);
+    T roots[root_block];
+    for (std::ptrdiff_t from = begin; from < end; from += root_block) {
+      const std::ptrdiff_t to = std::min(end, from + root_block);
+      for (std::ptrdiff_t i = from; i < to; ++i) {
+        const T g = scale * gradient[i] + f.decay * p[i];
+        v[i] = f.keep * v[i] + f.add * g * g;
+      }
+      square_roots(v + from, to - from, roots);
+      for (std::ptrdiff_t i = from; i < to; ++i) {
+        p[i] -= f.rate * (scale * gradient[i] + f.decay * p[i]) / (roots[i - from] + f.epsilon);
+      }
     }
   }
 
@@ -50,7 +59,7 @@ class RmsProp : public detail::RootRule<T, false> {
   using detail::RootRule<T, false>::RootRule;
 };
 template <class First, class... Rest>
-RmsProp(RmsPropOptions, First&, Rest&...) -> RmsProp<typename First::Scalar>;
+RmsProp(RmsPropOptions, First&&, Rest&&...) -> RmsProp<typename std::remove_cvref_t<First>::Scalar>;
 
 /// v = v + g^2; p -= rate g / (sqrt(v) + epsilon); `rho` is not used.
 template <class T>
@@ -58,6 +67,6 @@ class Adagrad : public detail::RootRule<T, true> {
   using detail::RootRule<T, true>::RootRule;
 };
 template <class First, class... Rest>
-Adagrad(RmsPropOptions, First&, Rest&...) -> Adagrad<typename First::Scalar>;
+Adagrad(RmsPropOptions, First&&, Rest&&...) -> Adagrad<typename std::remove_cvref_t<First>::Scalar>;
 
 GRAFT_END

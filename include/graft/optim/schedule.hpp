@@ -1,5 +1,6 @@
 #pragma once
-/// \file schedule.hpp  Schedules: small values called with the progress p in [0, 1] of a training run; they return a learning rate or a weight.
+/// \file schedule.hpp  Schedules: small values called with the progress p in [0, 1] of a training run; they return a learning
+/// rate or a weight.
 #include "graft/config.hpp"
 
 #include <cmath>
@@ -12,7 +13,8 @@ struct Constant {
   double operator()(double) const { return value; }
 };
 
-/// value * factor^k after each k-th part of the run: `StepDecay{0.1, 3, 0.1}` divides by ten after a third and again after two thirds.
+/// value * factor^k after each k-th part of the run: `StepDecay{0.1, 3, 0.1}` divides by ten after a third and again after two
+/// thirds.
 struct StepDecay {
   double value = 0.01;
   int parts = 3;
@@ -21,6 +23,13 @@ struct StepDecay {
     const double k = std::floor(p * parts);
     return value * std::pow(factor, k < parts - 1 ? k : parts - 1);
   }
+};
+
+/// From value to end by the same factor in each step.
+struct Exponential {
+  double value = 0.01;
+  double end = 0.0001;
+  double operator()(double p) const { return value * std::pow(end / value, p); }
 };
 
 /// From value down to floor along half a cosine (Loshchilov & Hutter 2017).
@@ -37,6 +46,8 @@ struct WarmUp {
   Then then{};
   double operator()(double p) const { return p < part ? then(0.0) * p / part : then((p - part) / (1.0 - part)); }
 };
+template <class Then>
+WarmUp(double, Then) -> WarmUp<Then>;
 
 /// mu_p = mu0 / (1 + alpha p)^beta (Ganin et al. 2016, section 5.2.2).
 struct DannRate {
@@ -46,7 +57,8 @@ struct DannRate {
   double operator()(double p) const { return mu0 / std::pow(1.0 + alpha * p, beta); }
 };
 
-/// lambda_p = high (2 / (1 + exp(-gamma p)) - 1) (Ganin et al. 2016, section 5.2.2): 0 at first, so that a raw domain head does no harm.
+/// lambda_p = high (2 / (1 + exp(-gamma p)) - 1) (Ganin et al. 2016, section 5.2.2): 0 at first, so that a raw domain head does
+/// no harm.
 struct DannLambda {
   double gamma = 10.0;
   double high = 1.0;

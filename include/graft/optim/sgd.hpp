@@ -7,7 +7,8 @@ GRAFT_BEGIN
 struct SgdOptions {
   double learning_rate = 0.01;
   double momentum = 0.0;
-  double weight_decay = 0.0;  ///< added to the gradient as weight_decay * p, for kernels only (not for biases, scales and shifts)
+  double weight_decay =
+      0.0;  ///< added to the gradient as weight_decay * p, for kernels only (not for biases, scales and shifts)
   bool nesterov = false;
   double clip_norm = 0.0;
 };
@@ -28,9 +29,11 @@ class Sgd : public Optimizer<Sgd<T>, T> {
   };
   void prepare() {}
   Factors factors(double rate, bool decays) const {
-    return {static_cast<T>(rate), static_cast<T>(options_.momentum), static_cast<T>(decays ? options_.weight_decay : 0.0), options_.nesterov};
+    return {static_cast<T>(rate), static_cast<T>(options_.momentum), static_cast<T>(decays ? options_.weight_decay : 0.0),
+            options_.nesterov};
   }
-  static void apply(const Factors& f, std::ptrdiff_t begin, std::ptrdiff_t end, T* p, const T* gradient, T scale, const std::array<T*, 3>& state) {
+  static void apply(const Factors& f, std::ptrdiff_t begin, std::ptrdiff_t end, T* p, const T* gradient, T scale,
+                    const std::array<T*, 3>& state) {
     T* v = state[0];
     for (std::ptrdiff_t i = begin; i < end; ++i) {
       const T g = scale * gradient[i] + f.decay * p[i];
@@ -43,6 +46,6 @@ class Sgd : public Optimizer<Sgd<T>, T> {
   SgdOptions options_;
 };
 template <class First, class... Rest>
-Sgd(SgdOptions, First&, Rest&...) -> Sgd<typename First::Scalar>;
+Sgd(SgdOptions, First&&, Rest&&...) -> Sgd<typename std::remove_cvref_t<First>::Scalar>;
 
 GRAFT_END

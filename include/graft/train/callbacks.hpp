@@ -26,7 +26,8 @@ class ProgressBar {
     terminal_ = isatty(fileno(stdout)) != 0;
 #endif
     start_ = last_ = std::chrono::steady_clock::now();
-    if (run.first_epoch > 0) std::printf("%s: %d of %d epochs done, going on\n", title_.empty() ? "run" : title_.c_str(), run.first_epoch, run.epochs);
+    if (run.first_epoch > 0)
+      std::printf("%s: %d of %d epochs done, going on\n", title_.empty() ? "run" : title_.c_str(), run.first_epoch, run.epochs);
   }
   void on_step(const StepInfo& info) {
     if (!terminal_) return;
@@ -52,9 +53,12 @@ class ProgressBar {
     std::printf("epoch %d/%d", info.epoch + 1, info.run->epochs);
     for (const auto& [name, value] : info.row->values()) {
       if (name == "epoch") continue;
-      if (name == "seconds") std::printf("  %.1f s", value);
-      else if (name == "images_per_second") std::printf("  %.0f images/s", value);
-      else std::printf("  %s %.4g", name.c_str(), value);
+      if (name == "seconds")
+        std::printf("  %.1f s", value);
+      else if (name == "images_per_second")
+        std::printf("  %.0f images/s", value);
+      else
+        std::printf("  %s %.4g", name.c_str(), value);
     }
     std::printf("\n");
     std::fflush(stdout);
@@ -64,8 +68,10 @@ class ProgressBar {
   static std::string clock(double seconds) {
     char text[32];
     const int s = static_cast<int>(seconds + 0.5);
-    if (s >= 3600) std::snprintf(text, sizeof text, "%d:%02d:%02d", s / 3600, s / 60 % 60, s % 60);
-    else std::snprintf(text, sizeof text, "%d:%02d", s / 60, s % 60);
+    if (s >= 3600)
+      std::snprintf(text, sizeof text, "%d:%02d:%02d", s / 3600, s / 60 % 60, s % 60);
+    else
+      std::snprintf(text, sizeof text, "%d:%02d", s / 60, s % 60);
     return text;
   }
   std::string title_;
@@ -86,7 +92,8 @@ struct JsonLog {
   void on_epoch(const EpochInfo& info) const { atomic_write(path, info.history->json()); }
 };
 
-/// Draws the history's curves into `folder` when the run ends: accuracy.svg, loss.svg, learning_rate.svg, lambda.svg, those that have numbers.
+/// Draws the history's curves into `folder` when the run ends: accuracy.svg, loss.svg, learning_rate.svg, lambda.svg, those
+/// that have numbers.
 struct Plots {
   std::filesystem::path folder;
   std::string prefix = "";

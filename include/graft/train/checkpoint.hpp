@@ -1,6 +1,7 @@
 #pragma once
-/// \file checkpoint.hpp  Everything a run needs to go on, as named arrays in one file: "GRAFTCKP", a version, a count, then for each array its
-/// name, type, count and bytes, and a CRC-32 of all that; little-endian. Read whole and checked whole before anything is used.
+/// \file checkpoint.hpp  Everything a run needs to go on, as named arrays in one file: "GRAFTCKP", a version, a count, then for
+/// each array its name, type, count and bytes, and a CRC-32 of all that; little-endian. Read whole and checked whole before
+/// anything is used.
 #include "graft/config.hpp"
 #include "graft/core/error.hpp"
 #include "graft/train/atomic_file.hpp"
@@ -9,8 +10,10 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <set>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -54,6 +57,7 @@ class CheckpointWriter {
  public:
   template <class T>
   void add(const std::string& name, const T* data, std::size_t count) {
+    static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>, "graft: a checkpoint holds float, double and text.");
     put(name, detail::type_code<T>(), std::string_view(reinterpret_cast<const char*>(data), count * sizeof(T)), count);
   }
   void add_text(const std::string& name, const std::string& text) { put(name, 3, text, text.size()); }
@@ -77,6 +81,8 @@ class CheckpointWriter {
     to.append(raw, sizeof(N));
   }
   void put(const std::string& name, std::uint32_t type, std::string_view bytes, std::size_t count) {
+    if (!names_.insert(name).second)
+      fail("a checkpoint was given two arrays named '", name, "'; give each model a name of its own.");
     append(body_, static_cast<std::uint32_t>(name.size()));
     body_ += name;
     append(body_, type);
@@ -85,6 +91,7 @@ class CheckpointWriter {
     ++count_;
   }
   std::string body_;
+  std::set<std::string> names_;
   std::uint32_t count_ = 0;
 };
 
@@ -93,7 +100,9 @@ class CheckpointReader {
   /// Reads and checks a file. Throws Error, in a sentence, when it is missing, cut short, damaged, or no checkpoint.
   explicit CheckpointReader(const std::filesystem::path& path) : path_(path.string()) {
     std::ifstream in(path, std::ios::binary);
-    if (!in) fail("cannot open the checkpoint '", path_, "'; give a file that exists and can be read.");
+    std::error_code unknown;
+    if (!in || !std::filesystem::is_regular_file(path, unknown))
+      fail("cannot open the checkpoint '", path_, "'; give a file that exists and can be read.");
     bytes_.assign(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
     if (bytes_.size() < 20 || std::string_view(bytes_).substr(0, 8) != detail::checkpoint_magic) {
       fail("'", path_, "' is not a checkpoint of graft, or is cut short; give a file that a run wrote.");
@@ -102,13 +111,15 @@ class CheckpointReader {
     std::uint32_t crc = 0;
     std::memcpy(&crc, bytes_.data() + bytes_.size() - 4, 4);
     if (crc != detail::crc32(all.substr(0, all.size() - 4))) {
-      fail("the checkpoint '", path_, "' is damaged or cut short (its checksum does not agree); use an earlier one or start afresh.");
+      fail("the checkpoint '", path_,
+           "' is damaged or cut short (its checksum does not agree); use an earlier one or start afresh.");
     }
     position_ = 8;
     end_ = bytes_.size() - 4;
     const std::uint32_t version = take<std::uint32_t>();
     if (version != detail::checkpoint_version) {
-      fail("the checkpoint '", path_, "' has format ", version, " but this program reads ", detail::checkpoint_version, "; use the version of graft that wrote it.");
+      fail("the checkpoint '", path_, "' has format ", version, " but this program reads ", detail::checkpoint_version,
+           "; use the version of graft that wrote it.");
     }
     const std::uint32_t count = take<std::uint32_t>();
     for (std::uint32_t i = 0; i < count; ++i) {
@@ -139,9 +150,11 @@ class CheckpointReader {
   /// Copies the named array, which must have this type and count.
   template <class T>
   void get(const std::string& name, T* to, std::size_t count) const {
+    static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>, "graft: a checkpoint holds float, double and text.");
     const Entry& e = find(name, detail::type_code<T>());
     if (e.count != count) {
-      fail("the checkpoint '", path_, "' is of another network: '", name, "' has ", e.count, " numbers there but ", count, " here; build the network it was made with.");
+      fail("the checkpoint '", path_, "' is of another network: '", name, "' has ", e.count, " numbers there but ", count,
+           " here; build the network it was made with.");
     }
     if (count != 0) std::memcpy(to, bytes_.data() + e.begin, count * sizeof(T));
   }
@@ -178,7 +191,8 @@ class CheckpointReader {
     for (const Entry& e : entries_) {
       if (e.name != name) continue;
       if (e.type != type) {
-        fail("the checkpoint '", path_, "' is of another network: '", name, "' is ", detail::type_name(e.type), " there but ", detail::type_name(type), " here.");
+        fail("the checkpoint '", path_, "' is of another network: '", name, "' is ", detail::type_name(e.type), " there but ",
+             detail::type_name(type), " here.");
       }
       return e;
     }

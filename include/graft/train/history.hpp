@@ -4,10 +4,9 @@
 #include "graft/core/error.hpp"
 #include "graft/train/atomic_file.hpp"
 
+#include <charconv>
 #include <cmath>
 #include <cstddef>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -67,14 +66,21 @@ class History {
     }
     return names;
   }
-  /// Comma-separated values with a head line; a missing value is an empty field. Numbers are written so that they read back exactly.
+  /// Comma-separated values with a head line; a missing value is an empty field. Numbers are written so that they read back
+  /// exactly.
   [[nodiscard]] std::string csv() const {
     const std::vector<std::string> names = columns();
     std::string text;
-    for (const std::string& name : names) text += (text.empty() ? "" : ",") + name;
+    for (const std::string& name : names) {
+      if (!text.empty()) text += ',';
+      text += name;
+    }
     text += "\n";
     for (const Row& row : rows_) {
-      for (std::size_t i = 0; i < names.size(); ++i) text += (i == 0 ? "" : ",") + (row.has(names[i]) ? number(row.get(names[i])) : std::string());
+      for (std::size_t i = 0; i < names.size(); ++i) {
+        if (i != 0) text += ',';
+        if (row.has(names[i])) text += number(row.get(names[i]));
+      }
       text += "\n";
     }
     return text;
@@ -111,7 +117,12 @@ class History {
         } else if (column >= names.size()) {
           fail("a history's line has more fields than its head; the file is damaged.");
         } else if (!field.empty()) {
-          row.set(names[column], std::strtod(field.c_str(), nullptr));
+          double value = 0.0;
+          const std::from_chars_result read = std::from_chars(field.data(), field.data() + field.size(), value);
+          if (read.ec != std::errc{} || read.ptr != field.data() + field.size()) {
+            fail("a history holds '", field, "' where a number should be; the file is damaged.");
+          }
+          row.set(names[column], value);
         }
         if (comma == std::string_view::npos) break;
         line = line.substr(comma + 1);
@@ -124,14 +135,8 @@ class History {
 
  private:
   static std::string number(double value) {
-    char text[40];
-    std::snprintf(text, sizeof text, "%.17g", value);
-    for (int digits = 1; digits < 17; ++digits) {  // the shortest form that reads back as the same number
-      char shorter[40];
-      std::snprintf(shorter, sizeof shorter, "%.*g", digits, value);
-      if (std::strtod(shorter, nullptr) == value) return shorter;
-    }
-    return text;
+    char text[40];  // std::to_chars: the shortest form that reads back as the same number, with a point in every locale
+    return {text, std::to_chars(text, text + sizeof text, value).ptr};
   }
   std::vector<Row> rows_;
 };

@@ -45,8 +45,8 @@ class Means {
   std::vector<Entry> entries_;
 };
 
-/// What callbacks are told. Every callback is an object with any of the members on_begin(const RunInfo&), on_step(const StepInfo&),
-/// on_epoch(const EpochInfo&), on_end(const History&).
+/// What callbacks are told. Every callback is an object with any of the members on_begin(const RunInfo&), on_step(const
+/// StepInfo&), on_epoch(const EpochInfo&), on_end(const History&).
 struct RunInfo {
   int epochs = 0;
   int first_epoch = 0;  ///< above 0 when resumed
@@ -82,9 +82,9 @@ struct TrainOptions {
 ///   void step(double progress, std::uint64_t step, Means&)         one update; progress runs from 0 to 1 over all epochs
 ///   void evaluate(Row&)                                            adds columns at the end of an epoch
 ///   void save(CheckpointWriter&), void load(CheckpointReader&)
-/// Each row begins with epoch, seconds (of the steps alone) and images_per_second, then the means of the epoch, then what evaluate adds. A run that was
-/// killed and resumed gives the same weights, bit for bit, as one that was not: everything random is a function of (seed, step).
-/// Throws Error when a mean is not a number, and for a checkpoint of another run.
+/// Each row begins with epoch, seconds (of the steps alone) and images_per_second, then the means of the epoch, then what
+/// evaluate adds. A run that was killed and resumed gives the same weights, bit for bit, as one that was not: everything random
+/// is a function of (seed, step). Throws Error when a mean is not a number, and for a checkpoint of another run.
 template <class Method, class... Callbacks>
 History train(Method& method, const TrainOptions& options, Callbacks&&... callbacks) {
   static_assert((Callback<std::remove_reference_t<Callbacks>> && ...),
@@ -96,9 +96,11 @@ History train(Method& method, const TrainOptions& options, Callbacks&&... callba
     CheckpointReader file(options.checkpoint);
     const int planned = static_cast<int>(file.number("run/epochs"));
     const int steps = static_cast<int>(file.number("run/steps_per_epoch"));
-    if (planned != run.epochs || steps != run.steps_per_epoch) {
-      fail("the checkpoint '", options.checkpoint.string(), "' belongs to a run of ", planned, " epochs of ", steps, " steps, but this one has ", run.epochs, " of ",
-           run.steps_per_epoch, "; schedules depend on that, so resume with the options that the run began with.");
+    const int images = static_cast<int>(file.number("run/images_per_step"));
+    if (planned != run.epochs || steps != run.steps_per_epoch || images != run.images_per_step) {
+      fail("the checkpoint '", options.checkpoint.string(), "' belongs to a run of ", planned, " epochs of ", steps,
+           " steps of ", images, " images, but this one has ", run.epochs, " of ", run.steps_per_epoch, " of ",
+           run.images_per_step, "; schedules depend on that, so resume with the options that the run began with.");
     }
     method.load(file);
     history = History::from_csv(file.text("run/history"));
@@ -141,6 +143,7 @@ History train(Method& method, const TrainOptions& options, Callbacks&&... callba
       CheckpointWriter file;
       file.add_number("run/epochs", run.epochs);
       file.add_number("run/steps_per_epoch", run.steps_per_epoch);
+      file.add_number("run/images_per_step", run.images_per_step);
       file.add_number("run/next_epoch", epoch + 1);
       file.add_text("run/history", history.csv());
       method.save(file);

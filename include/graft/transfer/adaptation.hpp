@@ -26,7 +26,6 @@ struct FitOptions {
   std::optional<data::Labelled> target_test{};
   std::filesystem::path checkpoint{};                 ///< written after every epoch when given
   bool resume = false;                                ///< go on from the checkpoint if there is one
-  std::uint64_t stop_after = 0;                       ///< stop after so many epochs of the plan (0: run it to its end)
 };
 
 namespace detail {

@@ -1,6 +1,6 @@
 #pragma once
-/// \file cross_entropy.hpp  Losses on logits. Each returns the mean loss and, unless the pointer is null, writes its gradient. Sums over rows are
-/// taken in double in row order.
+/// \file cross_entropy.hpp  Losses on logits. Each returns the mean loss and, unless the pointer is null, writes its gradient.
+/// Sums over rows are taken in double in row order.
 #include "graft/config.hpp"
 #include "graft/core/buffer.hpp"
 #include "graft/core/device.hpp"
@@ -14,27 +14,31 @@
 GRAFT_BEGIN
 namespace kernel {
 
-/// Options of cross_entropy, with PyTorch's meaning: the loss of a row is (1 - smoothing) w_y nll_y + smoothing / classes * sum_c w_c nll_c, and the
-/// mean divides by the sum of the rows' w_y.
+/// Options of cross_entropy, with PyTorch's meaning: the loss of a row is (1 - smoothing) w_y nll_y + smoothing / classes *
+/// sum_c w_c nll_c, and the mean divides by the sum of the rows' w_y.
 template <class T = float>
 struct CrossEntropyOptions {
   double smoothing = 0.0;
-  const T* class_weights = nullptr;    ///< one a class; null: all 1
-  std::optional<int> ignored{};        ///< rows with this label count for nothing
+  const T* class_weights = nullptr;  ///< one a class; null: all 1
+  std::optional<int> ignored{};      ///< rows with this label count for nothing
 };
 
 /// logits: n x classes; labels: n in [0, classes). Throws Error for a label out of range.
 template <class T>
-T cross_entropy(Cpu, int n, int classes, const T* logits, const int* labels, const CrossEntropyOptions<T>& options, T* gradient) {
+T cross_entropy(Cpu, int n, int classes, const T* logits, const int* labels, const CrossEntropyOptions<T>& options,
+                T* gradient) {
   double loss = 0.0;
   double weights = 0.0;
   T* p = workspace<T>(Work::tile, static_cast<std::size_t>(classes));
-  const auto weight = [&](int c) { return options.class_weights != nullptr ? static_cast<double>(options.class_weights[c]) : 1.0; };
+  const auto weight = [&](int c) {
+    return options.class_weights != nullptr ? static_cast<double>(options.class_weights[c]) : 1.0;
+  };
   const auto counts = [&](int label) { return !(options.ignored && label == *options.ignored); };
   for (int i = 0; i < n; ++i) {
     if (!counts(labels[i])) continue;
     if (labels[i] < 0 || labels[i] >= classes) {
-      fail("cross_entropy: the label of row ", i, " is ", labels[i], " but the head has ", classes, " classes, 0 to ", classes - 1, ".");
+      fail("cross_entropy: the label of row ", i, " is ", labels[i], " but the head has ", classes, " classes, 0 to ",
+           classes - 1, ".");
     }
     weights += weight(labels[i]);
   }
@@ -119,8 +123,9 @@ T entropy(Cpu, int n, int classes, const T* logits, T* gradient) {
   return static_cast<T>(loss / n);
 }
 
-/// Minimum class confusion (Jin et al. 2020, eq. 2-6) with the entropy weights held constant in the gradient; log(p + epsilon) inside the
-/// weights. With rows of p summing to 1, the row sums of the confusion matrix are R_j = sum_i w_i p_ij, so only its diagonal is needed.
+/// Minimum class confusion (Jin et al. 2020, eq. 2-6) with the entropy weights held constant in the gradient; log(p + epsilon)
+/// inside the weights. With rows of p summing to 1, the row sums of the confusion matrix are R_j = sum_i w_i p_ij, so only its
+/// diagonal is needed.
 template <class T>
 T mcc(Cpu, int n, int classes, const T* logits, T temperature, T* gradient, double epsilon = 1e-5) {
   const std::size_t k = static_cast<std::size_t>(classes);
@@ -131,7 +136,8 @@ T mcc(Cpu, int n, int classes, const T* logits, T temperature, T* gradient, doub
   double total = 0.0;
   for (int i = 0; i < n; ++i) {
     double* row = p + static_cast<std::size_t>(i) * k;
-    for (std::size_t c = 0; c < k; ++c) row[c] = static_cast<double>(logits[static_cast<std::size_t>(i) * k + c]) / static_cast<double>(temperature);
+    for (std::size_t c = 0; c < k; ++c)
+      row[c] = static_cast<double>(logits[static_cast<std::size_t>(i) * k + c]) / static_cast<double>(temperature);
     detail::softmax_row(classes, row, row);
     double h = 0.0;
     for (std::size_t c = 0; c < k; ++c) h -= row[c] * std::log(row[c] + epsilon);
@@ -148,15 +154,21 @@ T mcc(Cpu, int n, int classes, const T* logits, T temperature, T* gradient, doub
     }
   }
   double loss = static_cast<double>(classes);
-  for (std::size_t c = 0; c < k; ++c) loss -= diagonal[c] / sums[c];
+  for (std::size_t c = 0; c < k; ++c) {  // a class that no row gives any probability: its row of the matrix is 0, not 0 / 0
+    diagonal[c] = sums[c] > 0.0 ? diagonal[c] / sums[c] : 0.0;
+    loss -= diagonal[c];
+  }
   if (gradient != nullptr) {
     for (int i = 0; i < n; ++i) {
       const double* row = p + static_cast<std::size_t>(i) * k;
-      const auto slope = [&](std::size_t c) { return -w[i] * (2.0 * row[c] / sums[c] - diagonal[c] / (sums[c] * sums[c])) / classes; };
+      const auto slope = [&](std::size_t c) {
+        return sums[c] > 0.0 ? -w[i] * ((2.0 * row[c] - diagonal[c]) / sums[c]) / classes : 0.0;
+      };
       double mean = 0.0;
       for (std::size_t c = 0; c < k; ++c) mean += row[c] * slope(c);
       for (std::size_t c = 0; c < k; ++c) {
-        gradient[static_cast<std::size_t>(i) * k + c] = static_cast<T>(row[c] * (slope(c) - mean) / static_cast<double>(temperature));
+        gradient[static_cast<std::size_t>(i) * k + c] =
+            static_cast<T>(row[c] * (slope(c) - mean) / static_cast<double>(temperature));
       }
     }
   }

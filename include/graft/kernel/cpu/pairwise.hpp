@@ -2,25 +2,32 @@
 /// \file pairwise.hpp  Maximum mean discrepancy from the matrix of squared distances; n x m x d numbers are never held.
 ///
 /// With Z = [x; y] the estimate is sum_ij c_ij k(|z_i - z_j|^2), c symmetric, and its gradient is dZ = 4 (diag(W 1) - W) Z with
-/// W_ij = c_ij k'(|z_i - z_j|^2): one pass turns the distances into the loss and into W, one product gives the gradient.
+/// W_ij = c_ij k'(|z_i - z_j|^2): a Gram matrix gives the distances, one pass turns them into the loss and into W, one product
+/// gives the gradient. Only blocks on and below the diagonal are computed and held, (nx + ny)^2 / 2 numbers. Each cloud is
+/// taken around its own mean, so that neither the place of the clouds nor their distance costs digits within them.
 #include "graft/config.hpp"
 #include "graft/core/error.hpp"
-#include "graft/kernel/cpu/dense.hpp"
+#include "graft/core/device.hpp"
+#include "graft/kernel/cpu/kernel_matrix.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstring>
+#include <limits>
+#include <utility>
 
 GRAFT_BEGIN
 namespace kernel {
 
-/// biased: means over all pairs, the diagonal included (V-statistic). unbiased: within a cloud i != j (Gretton et al. 2012, eq. 3; may be
-/// negative). linear_time: disjoint pairs (2i, 2i+1) (their section 6; equal, even batches).
+/// biased: means over all pairs, the diagonal included (V-statistic). unbiased: within a cloud i != j (Gretton et al. 2012, eq.
+/// 3; may be negative). linear_time: disjoint pairs (2i, 2i+1) (their section 6; equal, even batches).
 enum class Estimator { biased, unbiased, linear_time };
 
-/// k(d2) = sum of exp(-gamma d2). Without any gamma above 0: several kernels with bandwidths taken from the data, k(d2) = sum of
-/// exp(-d2 / (m b)), b = sum of all squared distances of [x; y] / (n^2 - n), held constant in the gradient (Long et al. 2015 as implemented
-/// by its authors).
+/// k(d2) = sum of exp(-gamma d2). Without any gamma above 0: several kernels with bandwidths taken from the data, k(d2) = sum
+/// of exp(-d2 / (m b)), b = sum of all squared distances of [x; y] / (n^2 - n), held constant in the gradient (Long et al. 2015
+/// as implemented by its authors).
 struct MmdOptions {
   Estimator estimator = Estimator::biased;
   std::array<double, 8> gamma{};
@@ -51,37 +58,9 @@ GRAFT_INLINE T squared_distance(int d, const T* a, const T* b) {
   return total;
 }
 
-/// The kernel's sum and its derivative at d2.
-struct KernelSum {
-  std::array<double, 8> gamma{};
-  int count = 0;
-  bool doubling = false;  ///< each gamma is twice the one before: one exp and squarings serve all
-
-  void set(const std::array<double, 8>& values, double scale_inverse, bool inverse) {
-    for (double v : values) {
-      if (v > 0.0) gamma[static_cast<std::size_t>(count++)] = inverse ? 1.0 / (v * scale_inverse) : v;
-    }
-    std::sort(gamma.begin(), gamma.begin() + count);
-    doubling = count > 1;
-    for (int i = 1; i < count; ++i) doubling = doubling && gamma[static_cast<std::size_t>(i)] == 2.0 * gamma[static_cast<std::size_t>(i - 1)];
-  }
-  template <class T>
-  GRAFT_INLINE void operator()(T d2, T& value, T& slope) const {
-    value = T{0};
-    slope = T{0};
-    T e{0};
-    for (int i = 0; i < count; ++i) {
-      const T g = static_cast<T>(gamma[static_cast<std::size_t>(i)]);
-      e = i > 0 && doubling ? e * e : std::exp(-g * d2);
-      value += e;
-      slope -= g * e;
-    }
-  }
-};
-
 /// The linear-time estimate: only n/2 pairs are looked at, except for a bandwidth from the data.
 template <class T>
-T mmd_linear(int n, int d, const T* x, const T* y, const KernelSum& kernel, T* dx, T* dy) {
+T mmd_linear(int n, int d, const T* x, const T* y, const KernelSum<T>& kernel, T* dx, T* dy) {
   const std::ptrdiff_t width = d;
   if (dx != nullptr) std::memset(dx, 0, static_cast<std::size_t>(n * width) * sizeof(T));
   if (dy != nullptr) std::memset(dy, 0, static_cast<std::size_t>(n * width) * sizeof(T));
@@ -110,9 +89,14 @@ T mmd_linear(int n, int d, const T* x, const T* y, const KernelSum& kernel, T* d
   return static_cast<T>(loss / pairs);
 }
 
+/// What mmd returns for numbers of a size whose squares leave the range of T: the same problem in other units.
+template <class T>
+T mmd_in_other_units(int nx, int ny, int d, const T* x, const T* y, const MmdOptions& options, double largest, T* dx, T* dy);
+
 }  // namespace detail
 
-/// The squared MMD of x (nx x d) and y (ny x d). dx, dy (null: not wanted) get its gradient.
+/// The squared MMD of x (nx x d) and y (ny x d). dx, dy (null: not wanted) get its gradient. Throws Error for fewer rows than
+/// the estimator needs. A NaN or an infinity in x or y makes the loss and the gradient NaN.
 template <class T>
 T mmd(Cpu, int nx, int ny, int d, const T* x, const T* y, const MmdOptions& options, T* dx, T* dy) {
   const bool linear = options.estimator == Estimator::linear_time;
@@ -121,109 +105,137 @@ T mmd(Cpu, int nx, int ny, int d, const T* x, const T* y, const MmdOptions& opti
     fail("mmd: batches of ", nx, " and ", ny, " rows; it needs at least ", unbiased ? 2 : 1, " of each.");
   }
   if (linear && (nx != ny || nx % 2 != 0)) {
-    fail("mmd: the linear-time estimator pairs rows and needs two equal batches of an even size, but got ", nx, " and ", ny, " rows.");
+    fail("mmd: the linear-time estimator pairs rows and needs two equal batches of an even size, but got ", nx, " and ", ny,
+         " rows.");
   }
-  detail::KernelSum kernel;
   bool fixed = false;
   for (double g : options.gamma) fixed = fixed || g > 0.0;
-  if (fixed) kernel.set(options.gamma, 1.0, false);
-  if (linear && fixed) return detail::mmd_linear(nx, d, x, y, kernel, dx, dy);
-
-  const int n = nx + ny;
-  const std::ptrdiff_t size = n;
-  const auto row = [&](std::ptrdiff_t i) { return i < nx ? x + i * d : y + (i - nx) * d; };
-  T* distance = workspace<T>(Work::pairwise, static_cast<std::size_t>(size * size) + 2 * static_cast<std::size_t>(n));
-  double* sums = workspace<double>(Work::reduce, static_cast<std::size_t>(n));
-  const double work = static_cast<double>(size) * static_cast<double>(size) * d;
-  const int blocks = std::min(n, 4 * fixed_chunks);
-  parallel_for(blocks, [&](int block) {
-    for (std::ptrdiff_t i = block; i < size; i += blocks) {  // long and short rows of the triangle spread over the blocks
-      double sum = 0.0;
-      distance[i * size + i] = T{0};
-      for (std::ptrdiff_t j = 0; j < i; ++j) {
-        const T d2 = detail::squared_distance(d, row(i), row(j));
-        distance[i * size + j] = d2;
-        sum += static_cast<double>(d2);
-      }
-      sums[i] = sum;
-    }
-  }, work > 1e5);
-  if (!fixed) {
-    double total = 0.0;
-    for (int i = 0; i < n; ++i) total += 2.0 * sums[i];
-    const double bandwidth = total / (static_cast<double>(size) * static_cast<double>(size) - static_cast<double>(size));
-    if (!(bandwidth > 0.0)) {  // all points in one place: every kernel is 1 and nothing pulls
-      if (dx != nullptr) std::memset(dx, 0, static_cast<std::size_t>(nx) * static_cast<std::size_t>(d) * sizeof(T));
-      if (dy != nullptr) std::memset(dy, 0, static_cast<std::size_t>(ny) * static_cast<std::size_t>(d) * sizeof(T));
-      return T{0};
-    }
-    kernel.set(options.multiplier, bandwidth, true);
-    if (linear) return detail::mmd_linear(nx, d, x, y, kernel, dx, dy);
-  }
-
-  const double within_x = unbiased ? 1.0 / (static_cast<double>(nx) * (nx - 1)) : 1.0 / (static_cast<double>(nx) * nx);
-  const double within_y = unbiased ? 1.0 / (static_cast<double>(ny) * (ny - 1)) : 1.0 / (static_cast<double>(ny) * ny);
-  const double between = -1.0 / (static_cast<double>(nx) * ny);
-  const bool gradient = dx != nullptr || dy != nullptr;
-  parallel_for(blocks, [&](int block) {
-    for (std::ptrdiff_t i = block; i < size; i += blocks) {
-      double loss = 0.0;
-      for (std::ptrdiff_t j = 0; j < i; ++j) {
-        const double c = (i < nx) == (j < nx) ? (i < nx ? within_x : within_y) : between;
-        T value, slope;
-        kernel(distance[i * size + j], value, slope);
-        loss += 2.0 * c * static_cast<double>(value);
-        distance[i * size + j] = static_cast<T>(4.0 * c) * slope;
-      }
-      if (!unbiased) loss += (i < nx ? within_x : within_y) * kernel.count;
-      distance[i * size + i] = T{0};
-      sums[i] = loss;
-    }
-  }, work > 1e5);
-  double loss = 0.0;
-  for (int i = 0; i < n; ++i) loss += sums[i];
-  if (!gradient) return static_cast<T>(loss);
-
-  // dZ = (diag(W 1) - W) Z: the diagonal takes minus the row's sum, then one product.
-  parallel_for(blocks, [&](int block) {
-    for (std::ptrdiff_t i = block; i < size; i += blocks) {
-      double sum = 0.0;
-      for (std::ptrdiff_t j = 0; j < i; ++j) sum += static_cast<double>(distance[i * size + j]);
-      for (std::ptrdiff_t j = i + 1; j < size; ++j) {
-        distance[i * size + j] = distance[j * size + i];
-        sum += static_cast<double>(distance[i * size + j]);
-      }
-      sums[i] = sum;
-    }
-  }, work > 1e5);
-  for (std::ptrdiff_t i = 0; i < size; ++i) distance[i * size + i] = static_cast<T>(-sums[i]);
-  T* panels = workspace<T>(Work::pack_b, static_cast<std::size_t>(n) * static_cast<std::size_t>(padded<T>(d)));
-  T* rows = workspace<T>(Work::partial, static_cast<std::size_t>(n) * static_cast<std::size_t>(d));
-  T* result = workspace<T>(Work::pack_a, static_cast<std::size_t>(n) * static_cast<std::size_t>(d));
-  std::memcpy(rows, x, static_cast<std::size_t>(nx) * static_cast<std::size_t>(d) * sizeof(T));
-  std::memcpy(rows + static_cast<std::ptrdiff_t>(nx) * d, y, static_cast<std::size_t>(ny) * static_cast<std::size_t>(d) * sizeof(T));
-  // The rows of (diag(W 1) - W) sum to zero, so a common shift of Z changes nothing: centred, products of nearly equal numbers stay small.
-  for (int k = 0; k < d; ++k) {
-    double mean = 0.0;
-    for (std::ptrdiff_t i = 0; i < size; ++i) mean += static_cast<double>(rows[i * d + k]);
-    mean /= n;
-    for (std::ptrdiff_t i = 0; i < size; ++i) rows[i * d + k] -= static_cast<T>(mean);
-  }
-  pack_panels(n, d, rows, d, panels);
-  TileArgs<T> t;
-  t.a = distance;
-  t.pixel_stride = n;
-  t.step = 1;
-  const int pieces = (n + 15) / 16;
-  parallel_for(pieces, [&](int i) { detail::product_rows(t, chunk(n, pieces, i), d, n, panels, true, result, d, false); }, work > 1e5);
-  const auto give = [&](T* to, std::ptrdiff_t first, std::ptrdiff_t count) {
-    if (to == nullptr) return;
-    for (std::ptrdiff_t i = 0; i < count * d; ++i) to[i] = -result[first * d + i];
+  const std::size_t width = static_cast<std::size_t>(d);
+  const auto fill = [&](T value) {
+    if (dx != nullptr) std::fill_n(dx, static_cast<std::size_t>(nx) * width, value);
+    if (dy != nullptr) std::fill_n(dy, static_cast<std::size_t>(ny) * width, value);
   };
-  give(dx, 0, nx);
-  give(dy, nx, ny);
+
+  const detail::Clouds<T> clouds(nx, ny, d, x, y);
+  const int n = nx + ny;
+  const double mean_square = clouds.total / n / n;
+  constexpr double least = sizeof(T) == 4 ? 1e-25 : 1e-250;
+  if (!(mean_square < 1.0 / least) || (!fixed && mean_square < least)) {
+    double largest = 0.0;
+    for (const auto& [from, rows] : {std::pair{x, nx}, std::pair{y, ny}}) {
+      for (std::size_t i = 0; i < static_cast<std::size_t>(rows) * width; ++i) {
+        const double size = std::abs(static_cast<double>(from[i]));
+        largest = size <= largest ? largest : size;  // a NaN stays
+        if (size != size) break;
+      }
+      if (largest != largest) break;
+    }
+    if (!(largest <= static_cast<double>(std::numeric_limits<T>::max()))) {
+      fill(std::numeric_limits<T>::quiet_NaN());
+      return std::numeric_limits<T>::quiet_NaN();
+    }
+    if (largest > 0.0 && (largest < 0.5 || largest > 2.0))
+      return detail::mmd_in_other_units(nx, ny, d, x, y, options, largest, dx, dy);
+  }
+  if (!fixed && !(clouds.total > 0.0)) {  // all points in one place: every kernel is 1 and nothing pulls
+    fill(T{0});
+    return T{0};
+  }
+  const double bandwidth = clouds.total / (static_cast<double>(n) * static_cast<double>(n - 1));
+  const detail::KernelSum<T> kernel(fixed ? options.gamma : options.multiplier, fixed ? 0.0 : bandwidth);
+  if (linear) return detail::mmd_linear(nx, d, x, y, kernel, dx, dy);
+
+  const double within_x = 1.0 / (static_cast<double>(nx) * (unbiased ? nx - 1 : nx));
+  const double within_y = 1.0 / (static_cast<double>(ny) * (unbiased ? ny - 1 : ny));
+  const double between = -1.0 / (static_cast<double>(nx) * ny);
+  const int blocks = clouds.blocks();
+  const int pairs = blocks * (blocks + 1) / 2;
+  const int augmented = padded<T>(d + 2);
+  const std::size_t rows = static_cast<std::size_t>(n);
+  T* weights =
+      workspace<T>(Work::pairwise, static_cast<std::size_t>(pairs) * static_cast<std::size_t>(clouds.most * clouds.most));
+  T* panels = workspace<T>(Work::pack_b, std::max(static_cast<std::size_t>(blocks * clouds.most) * width,
+                                                  rows * static_cast<std::size_t>(augmented)));
+  double* sums = clouds.mean_y + d;
+  const bool worth = static_cast<double>(n) * n * d > 1e5;
+  const auto packed = [&](int j) { return panels + static_cast<std::ptrdiff_t>(j) * clouds.most * d; };
+  parallel_for(
+      blocks,
+      [&](int j) {
+        pack_panels_transposed(d, static_cast<int>(clouds.block(j).size()), clouds.z + clouds.block(j).begin * d, d, packed(j));
+      },
+      worth);
+  parallel_for(
+      pairs,
+      [&](int p) {
+        int i = 0;
+        while ((i + 1) * (i + 2) / 2 <= p) ++i;
+        const int j = p - i * (i + 1) / 2;
+        const double c = i < clouds.blocks_x ? within_x : j < clouds.blocks_x ? between : within_y;
+        sums[p] = (i == j ? c : 2.0 * c) *
+                  detail::kernel_block(clouds, kernel, i, j, packed(j), 4.0 * c, weights + clouds.slot(i, j));
+      },
+      worth);
+  double loss = unbiased ? 0.0 : kernel.count * (nx * within_x + ny * within_y);
+  for (int p = 0; p < pairs; ++p) loss += sums[p];
+  if (dx == nullptr && dy == nullptr) return static_cast<T>(loss);
+
+  T* wide = workspace<T>(Work::partial, 2 * rows * static_cast<std::size_t>(augmented));
+  T* result = wide + rows * static_cast<std::size_t>(augmented);
+  for (std::ptrdiff_t i = 0; i < n; ++i) {
+    T* to = wide + i * (d + 2);
+    std::memcpy(to, clouds.z + i * d, width * sizeof(T));
+    to[d] = i < nx ? T{1} : T{0};
+    to[d + 1] = i < nx ? T{0} : T{1};
+  }
+  pack_panels(n, d + 2, wide, d + 2, panels);
+  int parts = 0;
+  for_panels<T>(augmented, [&](int, int) { ++parts; });
+  parallel_for(
+      blocks * parts,
+      [&](int task) {
+        int part = 0;
+        for_panels<T>(augmented, [&](int column, int vectors) {
+          if (part++ == task % parts)
+            detail::weigh_rows(clouds, task / parts, weights, panels, column, vectors, result, augmented);
+        });
+      },
+      worth);
+  // sum_j W_ij (z_j - z_i), the other cloud's z shifted by the distance of the means
+  const auto give = [&](T* to, std::ptrdiff_t first, std::ptrdiff_t count, int other, double sign) {
+    if (to == nullptr) return;
+    for (std::ptrdiff_t i = first; i < first + count; ++i) {
+      const T* row = result + i * augmented;
+      const T sum = row[d] + row[d + 1];
+      const T cross = static_cast<T>(sign) * row[d + other];
+      const T* z = clouds.z + i * d;
+      T* out = to + (i - first) * d;
+      for (int k = 0; k < d; ++k) out[k] = (row[k] - sum * z[k]) + cross * static_cast<T>(clouds.mean_y[k] - clouds.mean_x[k]);
+    }
+  };
+  give(dx, 0, nx, 1, 1.0);
+  give(dy, nx, ny, 0, -1.0);
   return static_cast<T>(loss);
 }
+
+namespace detail {
+template <class T>
+T mmd_in_other_units(int nx, int ny, int d, const T* x, const T* y, const MmdOptions& options, double largest, T* dx, T* dy) {
+  const double unit = std::ldexp(1.0, std::ilogb(largest));
+  const std::size_t size_x = static_cast<std::size_t>(nx) * static_cast<std::size_t>(d);
+  const std::size_t size_y = static_cast<std::size_t>(ny) * static_cast<std::size_t>(d);
+  T* own_x = workspace<T>(Work::image, size_x + size_y);
+  T* own_y = own_x + size_x;
+  for (std::size_t i = 0; i < size_x; ++i) own_x[i] = static_cast<T>(static_cast<double>(x[i]) / unit);
+  for (std::size_t i = 0; i < size_y; ++i) own_y[i] = static_cast<T>(static_cast<double>(y[i]) / unit);
+  MmdOptions own = options;
+  for (double& g : own.gamma) g = std::min(g * unit * unit, 1e30);
+  const T loss = mmd(Cpu{}, nx, ny, d, own_x, own_y, own, dx, dy);
+  for (std::size_t i = 0; dx != nullptr && i < size_x; ++i) dx[i] = static_cast<T>(static_cast<double>(dx[i]) / unit);
+  for (std::size_t i = 0; dy != nullptr && i < size_y; ++i) dy[i] = static_cast<T>(static_cast<double>(dy[i]) / unit);
+  return loss;
+}
+}  // namespace detail
 
 }  // namespace kernel
 GRAFT_END
