@@ -8,10 +8,11 @@
 
 GRAFT_BEGIN
 
-/// How kernels begin. Glorot & Bengio 2010 (variance 2 / (fan_in + fan_out)), He et al. 2015 (2 / fan_in), LeCun et al. 1998 (1 / fan_in).
-enum class Initialiser { glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_uniform, lecun_normal, constant };
+/// How kernels begin. Glorot & Bengio 2010 (variance 2 / (fan_in + fan_out)), He et al. 2015 (2 / fan_in), LeCun et al. 1998 (1 / fan_in);
+/// torch_uniform is what PyTorch's convolutions and linear layers begin with: kernels and biases uniform in +-1 / sqrt(fan_in).
+enum class Initialiser { glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_uniform, lecun_normal, torch_uniform, constant };
 
-/// Fills one array: kernels by `how`, biases with `bias`, scales with 1, shifts with 0, running means 0, running variances 1.
+/// Fills one array: kernels by `how`, biases with `bias` (but by `how` for torch_uniform), scales with 1, shifts with 0, running means 0, running variances 1.
 /// Normal draws are truncated at two deviations and rescaled to the wanted variance, as in Keras.
 template <class T>
 void initialise(const Weight& weight, Initialiser how, double value, double bias, Random random, T* out) {
@@ -20,7 +21,9 @@ void initialise(const Weight& weight, Initialiser how, double value, double bias
     for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<T>(x);
   };
   switch (weight.role) {
-    case Role::bias: return fill(bias);
+    case Role::bias:
+      if (how == Initialiser::torch_uniform) break;
+      return fill(bias);
     case Role::shift:
     case Role::running_mean: return fill(0.0);
     case Role::scale:
@@ -35,6 +38,7 @@ void initialise(const Weight& weight, Initialiser how, double value, double bias
     case Initialiser::glorot_uniform: variance = 2.0 / (weight.fan_in + weight.fan_out); break;
     case Initialiser::he_normal: normal = true; [[fallthrough]];
     case Initialiser::he_uniform: variance = 2.0 / weight.fan_in; break;
+    case Initialiser::torch_uniform: variance = 1.0 / (3.0 * weight.fan_in); break;
     case Initialiser::lecun_normal: normal = true; [[fallthrough]];
     case Initialiser::lecun_uniform: variance = 1.0 / weight.fan_in; break;
   }

@@ -44,7 +44,7 @@ struct Conv2D {
   static constexpr void visit(Shape in, V&& v) {
     const double taps = static_cast<double>(Kernel.h) * Kernel.w;
     v(Weight{"w", Role::kernel, {Kernel.h, Kernel.w, in.c / O.groups, Filters}, 4, taps * (in.c / O.groups), taps * (Filters / O.groups)});
-    if (O.bias) v(Weight{"b", Role::bias, {Filters, 1, 1, 1}, 1});
+    if (O.bias) v(Weight{"b", Role::bias, {Filters, 1, 1, 1}, 1, taps * (in.c / O.groups)});
   }
 
   template <class T>

@@ -21,7 +21,7 @@ struct Dense {
   template <class V>
   static constexpr void visit(Shape in, V&& v) {
     v(Weight{"w", Role::kernel, {static_cast<int>(in.size()), Units, 1, 1}, 2, static_cast<double>(in.size()), Units});
-    if (Bias) v(Weight{"b", Role::bias, {Units, 1, 1, 1}, 1});
+    if (Bias) v(Weight{"b", Role::bias, {Units, 1, 1, 1}, 1, static_cast<double>(in.size())});
   }
 
   template <class T>

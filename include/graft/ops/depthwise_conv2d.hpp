@@ -26,7 +26,7 @@ struct DepthwiseConv2D {
   static constexpr void visit(Shape in, V&& v) {
     const double taps = static_cast<double>(Kernel.h) * Kernel.w;
     v(Weight{"w", Role::kernel, {Kernel.h, Kernel.w, in.c, 1}, 3, taps, taps});
-    if (O.bias) v(Weight{"b", Role::bias, {in.c, 1, 1, 1}, 1});
+    if (O.bias) v(Weight{"b", Role::bias, {in.c, 1, 1, 1}, 1, taps});
   }
 
   template <class T>
