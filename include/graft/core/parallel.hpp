@@ -10,6 +10,9 @@
 #ifdef _OPENMP
 #include <omp.h>
 #endif
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 GRAFT_BEGIN
 
@@ -47,9 +50,30 @@ constexpr Range chunk(std::ptrdiff_t total, int chunks, int index) {
   return {begin, begin + base + (index < extra ? 1 : 0)};
 }
 
+namespace detail {
+/// Numbers below the normal range count as zero while this lives, and only on this thread: gradients that die out would otherwise cost up to a
+/// hundred times as much as others.
+class FlushDenormals {
+ public:
+#ifdef __SSE2__
+  FlushDenormals() : before_(_mm_getcsr()) { _mm_setcsr(before_ | 0x8040u); }
+  ~FlushDenormals() { _mm_setcsr(before_); }
+#else
+  FlushDenormals() = default;
+#endif
+  FlushDenormals(const FlushDenormals&) = delete;
+  FlushDenormals& operator=(const FlushDenormals&) = delete;
+
+ private:
+#ifdef __SSE2__
+  unsigned before_;
+#endif
+};
+}  // namespace detail
+
 /// Calls `body(index)` for every index in [0, count), each exactly once, on up to threads() threads; indices are handed out as
 /// threads get free, so a body must write only what its own index owns. `worth` false runs the loop on the calling thread
-/// (small work is not worth a team). An exception of a body is rethrown here after the loop.
+/// (small work is not worth a team). An exception of a body is rethrown here after the loop. Bodies run with denormals flushed to zero.
 template <class Body>
 void parallel_for(int count, Body&& body, bool worth = true) {
 #ifdef _OPENMP
@@ -59,6 +83,7 @@ void parallel_for(int count, Body&& body, bool worth = true) {
 #pragma omp parallel for num_threads(team) schedule(dynamic, 1)
     for (int i = 0; i < count; ++i) {
       try {
+        const detail::FlushDenormals flush;
         body(i);
       } catch (...) {
 #pragma omp critical(graft_parallel_error)
@@ -70,6 +95,7 @@ void parallel_for(int count, Body&& body, bool worth = true) {
   }
 #endif
   (void)worth;
+  const detail::FlushDenormals flush;
   for (int i = 0; i < count; ++i) body(i);
 }
 

@@ -16,6 +16,9 @@ struct Normalize {
   std::array<double, 4> mean{0.0, 0.0, 0.0, 0.0};
   std::array<double, 4> deviation{1.0, 1.0, 1.0, 1.0};
 
+  /// Pixels from 0 to 255 become numbers from -1 to 1.
+  static Normalize symmetric() { return {{0.5, 0.5, 0.5, 0.5}, {0.5, 0.5, 0.5, 0.5}}; }
+
   /// Subtracts the mean colour over all images of the given sets together; grey images count as `channels` equal ones.
   template <class... Sets>
   static Normalize mean_of(int channels, const Sets&... sets) {

@@ -21,7 +21,7 @@ struct FitOptions {
   int epochs = 30;
   int batch = 128;  ///< images of each domain in a step
   std::uint64_t seed = 0;
-  std::optional<data::Normalize> normalize{};         ///< default: the mean colour of both training sets is subtracted
+  data::Normalize normalize = data::Normalize::symmetric();  ///< of all images; the default makes pixels numbers from -1 to 1
   std::optional<data::Labelled> source_test{};
   std::optional<data::Labelled> target_test{};
   std::filesystem::path checkpoint{};                 ///< written after every epoch when given
@@ -89,9 +89,8 @@ class Adaptation {
   Adaptation(M& method, const data::Labelled& source, const data::Unlabelled& target, const FitOptions& options)
       : method_(method),
         options_(options),
-        normalize_(options.normalize ? *options.normalize : data::Normalize::mean_of(M::input.c, source, target)),
         loader_(source, target, M::input,
-                {.source_batch = options.batch, .target_batch = options.batch, .seed = options.seed, .normalize = normalize_}),
+                {.source_batch = options.batch, .target_batch = options.batch, .seed = options.seed, .normalize = options.normalize}),
         optimizer_(method.optimizer()) {
     if (source.classes() > M::classes) {
       fail("the source '", source.name(), "' has ", source.classes(), " classes but the label head has ", M::classes,
@@ -118,7 +117,7 @@ class Adaptation {
     row.set("learning_rate", optimizer_.learning_rate);
     method_.report(progress_, row);
     const auto accuracy = [&](const data::Labelled& set) {
-      return std::apply([&](auto&... models) { return score(set, normalize_, models...); }, method_.classifier()).accuracy();
+      return std::apply([&](auto&... models) { return score(set, options_.normalize, models...); }, method_.classifier()).accuracy();
     };
     if (options_.source_test) row.set("source_accuracy", accuracy(*options_.source_test));
     if (options_.target_test) row.set("target_accuracy", accuracy(*options_.target_test));
@@ -134,8 +133,6 @@ class Adaptation {
     optimizer_.steps = static_cast<decltype(optimizer_.steps)>(file.number("optimizer/steps"));
     optimizer_.for_each_state([&](const std::string& name, auto* data, std::size_t size) { file.get("optimizer/" + name, data, size); });
   }
-
-  [[nodiscard]] const data::Normalize& normalize() const { return normalize_; }
 
  private:
   template <class Model>
@@ -155,7 +152,6 @@ class Adaptation {
 
   M& method_;
   FitOptions options_;
-  data::Normalize normalize_;
   data::PairedLoader<Scalar> loader_;
   decltype(std::declval<M&>().optimizer()) optimizer_;
   Tape<Scalar> tape_;

@@ -4,6 +4,7 @@
 #include "graft/config.hpp"
 
 #include <cstddef>
+#include <type_traits>
 #include <xsimd/xsimd.hpp>
 
 #if defined(__clang__)
@@ -34,6 +35,21 @@ struct Vec {
   friend GRAFT_INLINE Vec larger(Vec a, Vec b) { return {a.value > b.value ? a.value : b.value}; }
 };
 #else
+namespace detail {
+/// a * b + c in one instruction. xsimd 8 spells it as a product and a sum for AVX-512, which GCC contracts and Clang does not.
+template <class B>
+GRAFT_INLINE B multiply_add(const B& a, const B& b, const B& c) {
+#ifdef __AVX512F__
+  if constexpr (sizeof(B) == 64 && std::is_same_v<typename B::value_type, float>) return B(_mm512_fmadd_ps(a, b, c));
+  if constexpr (sizeof(B) == 64 && std::is_same_v<typename B::value_type, double>) return B(_mm512_fmadd_pd(a, b, c));
+#elif defined(__FMA__)
+  if constexpr (sizeof(B) == 32 && std::is_same_v<typename B::value_type, float>) return B(_mm256_fmadd_ps(a, b, c));
+  if constexpr (sizeof(B) == 32 && std::is_same_v<typename B::value_type, double>) return B(_mm256_fmadd_pd(a, b, c));
+#endif
+  return xsimd::fma(a, b, c);
+}
+}  // namespace detail
+
 /// As many numbers as one register holds.
 template <class T>
 struct Vec {
@@ -45,7 +61,7 @@ struct Vec {
   GRAFT_INLINE void store(T* p) const { value.store_unaligned(p); }
   friend GRAFT_INLINE Vec operator+(Vec a, Vec b) { return {a.value + b.value}; }
   friend GRAFT_INLINE Vec operator*(Vec a, Vec b) { return {a.value * b.value}; }
-  friend GRAFT_INLINE Vec fused(Vec a, Vec b, Vec c) { return {xsimd::fma(a.value, b.value, c.value)}; }
+  friend GRAFT_INLINE Vec fused(Vec a, Vec b, Vec c) { return {detail::multiply_add(a.value, b.value, c.value)}; }
   friend GRAFT_INLINE Vec larger(Vec a, Vec b) { return {xsimd::max(a.value, b.value)}; }
 };
 #endif
