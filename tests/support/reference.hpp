@@ -35,7 +35,7 @@ double error(const A& a, const B& b) {
   double difference = 0.0, size = 0.0;
   for (std::size_t i = 0; i < a.size(); ++i) {
     const double d = std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i]));
-    if (!(d <= difference)) difference = d;  // a NaN stays
+    if (d > difference || std::isnan(d)) difference = d;  // a NaN stays
     size = std::max(size, std::abs(static_cast<double>(b[i])));
   }
   return size > 0.0 ? difference / size : difference;
