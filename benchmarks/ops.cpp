@@ -45,8 +45,11 @@ void step(benchmark::State& state, int n) {
 template <class Case>
 void add_row() {
   using N = typename Case::Net;
-  const std::string name = "op/" + Names<typename N::Layers>::text() + "/" + std::to_string(N::input.h) + "x" + std::to_string(N::input.w) + "x" + std::to_string(N::input.c);
-  benchmark::RegisterBenchmark(name.c_str(), [](benchmark::State& state) { step<N>(state, 64); })->Unit(benchmark::kMicrosecond)->UseRealTime();
+  const std::string name = "op/" + Names<typename N::Layers>::text() + "/" + std::to_string(N::input.h) + "x" +
+                           std::to_string(N::input.w) + "x" + std::to_string(N::input.c);
+  benchmark::RegisterBenchmark(name.c_str(), [](benchmark::State& state) { step<N>(state, 64); })
+      ->Unit(benchmark::kMicrosecond)
+      ->UseRealTime();
 }
 
 template <class... Cases>
@@ -58,7 +61,9 @@ const bool added = add_rows(static_cast<OpList*>(nullptr));
 
 template <class N>
 bool add_large(const char* name, int n) {
-  benchmark::RegisterBenchmark(name, [n](benchmark::State& state) { step<N>(state, n); })->Unit(benchmark::kMillisecond)->UseRealTime();
+  benchmark::RegisterBenchmark(name, [n](benchmark::State& state) { step<N>(state, n); })
+      ->Unit(benchmark::kMillisecond)
+      ->UseRealTime();
   return true;
 }
 const bool large[] = {

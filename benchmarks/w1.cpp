@@ -1,4 +1,5 @@
-// W1: one step of DANN, 128 + 128 digits of 28 x 28 x 3, with the network of Ganin et al. 2016 and SGD with momentum; and its parts.
+// W1: one step of DANN, 128 + 128 digits of 28 x 28 x 3, with the network of Ganin et al. 2016 and SGD with momentum; and its
+// parts.
 #include <benchmark/benchmark.h>
 #include <graft/graft.hpp>
 
@@ -13,7 +14,10 @@ struct Domains : Net<Features::output, Dense<100>, ReLU, Dense<2>> {};
 struct Batches {
   std::vector<float> images;
   std::vector<int> labels, domains;
-  explicit Batches(int n) : images(static_cast<std::size_t>(2 * n) * Features::input.size()), labels(static_cast<std::size_t>(n)), domains(static_cast<std::size_t>(2 * n)) {
+  explicit Batches(int n)
+      : images(static_cast<std::size_t>(2 * n) * Features::input.size()),
+        labels(static_cast<std::size_t>(n)),
+        domains(static_cast<std::size_t>(2 * n)) {
     Random random(1);
     for (float& x : images) x = static_cast<float>(random.uniform(-0.5, 0.5));
     for (int& y : labels) y = static_cast<int>(random.below(10));
@@ -21,9 +25,10 @@ struct Batches {
   }
 };
 
-/// Multiplications and additions of one forward pass of a net's convolutions and dense layers over n samples, times the passes: forward, weight
-/// gradient, and input gradient where one is needed.
-constexpr double conv1 = 2.0 * 24 * 24 * 32 * 75, conv2 = 2.0 * 8 * 8 * 48 * 800, dense = 2.0 * (768 * 100 + 100 * 100 + 100 * 10), domain = 2.0 * (768 * 100 + 100 * 2);
+/// Multiplications and additions of one forward pass of a net's convolutions and dense layers over n samples, times the passes:
+/// forward, weight gradient, and input gradient where one is needed.
+constexpr double conv1 = 2.0 * 24 * 24 * 32 * 75, conv2 = 2.0 * 8 * 8 * 48 * 800,
+                 dense = 2.0 * (768 * 100 + 100 * 100 + 100 * 10), domain = 2.0 * (768 * 100 + 100 * 2);
 constexpr double step_operations(double n) { return 2 * n * (2 * conv1 + 3 * conv2 + 3 * domain) + n * 3 * dense; }
 
 void W1(benchmark::State& state) {

@@ -1,21 +1,23 @@
-// DANN (Ganin et al. 2016): a network trained on white digits learns to read digits on photographs without seeing one of their labels.
+// DANN (Ganin et al. 2016): a network trained on white digits learns to read digits on photographs without seeing one of their
+// labels.
 #include <graft/graft.hpp>
 
 #include "face/face.hpp"
 
 using namespace graft;
 
-struct Features : Net<Image<28, 28, 3>,                      //
-                      Conv2D<32, 5>, ReLU, MaxPool2D<2>,     //
+struct Features : Net<Image<28, 28, 3>,                   //
+                      Conv2D<32, 5>, ReLU, MaxPool2D<2>,  //
                       Conv2D<48, 5>, ReLU, MaxPool2D<2>, Flatten> {};
 struct Labels : Net<Features::output, Dense<100>, ReLU, Dense<100>, ReLU, Dense<10>> {};
 struct Domains : Net<Features::output, Dense<100>, ReLU, Dense<2>> {};
 
 int main(int argc, char** argv) {
-  const example::About about{.name = "dann_mnist",
-                             .text = "Domain-adversarial training from MNIST to MNIST-M, with the network and schedules of Ganin et al. 2016.",
-                             .methods = {"source_only", "dann", "target_only"},
-                             .usual = {"source_only", "dann"}};
+  const example::About about{
+      .name = "dann_mnist",
+      .text = "Domain-adversarial training from MNIST to MNIST-M, with the network and schedules of Ganin et al. 2016.",
+      .methods = {"source_only", "dann", "target_only"},
+      .usual = {"source_only", "dann"}};
   return example::run(argc, argv, about, [](example::Session& session) {
     const example::Domains digits = session.domains();
     const auto unlabelled = digits.target.without_labels();

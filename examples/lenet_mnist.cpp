@@ -5,8 +5,8 @@
 
 using namespace graft;
 
-struct Body : Net<Image<28, 28, 1>,                                              //
-                  Conv2D<6, 5, Conv{.padding = same}>, ReLU, MaxPool2D<2>,       //
+struct Body : Net<Image<28, 28, 1>,                                         //
+                  Conv2D<6, 5, Conv{.padding = same}>, ReLU, MaxPool2D<2>,  //
                   Conv2D<16, 5>, ReLU, MaxPool2D<2>, Flatten> {};
 struct Head : Net<Body::output, Dense<120>, ReLU, Dense<84>, ReLU, Dense<10>> {};
 
@@ -26,6 +26,7 @@ int main(int argc, char** argv) {
                          .source_test = digits.source_test,
                          .checkpoint = session.checkpoint("lenet"),
                          .resume = session.options.resume};
-    session.report("lenet", SourceOnly{body, head}.fit(digits.source, digits.source.without_labels(), fit, ProgressBar("lenet")));
+    session.report("lenet",
+                   SourceOnly{body, head}.fit(digits.source, digits.source.without_labels(), fit, ProgressBar("lenet")));
   });
 }

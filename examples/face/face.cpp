@@ -46,7 +46,9 @@ Session::Session(Options given, About about) : options(std::move(given)), about_
   check_writable(options.out);
 #if defined(__x86_64__) && defined(__GNUC__)
   if (std::string(graft::isa_name) == "simd128" && __builtin_cpu_supports("avx2")) {
-    std::fprintf(stderr, "note: compiled for SSE2 although this machine has AVX2 or better; add -march=native for several times the speed.\n");
+    std::fprintf(
+        stderr,
+        "note: compiled for SSE2 although this machine has AVX2 or better; add -march=native for several times the speed.\n");
   }
 #endif
 }
@@ -75,10 +77,10 @@ Domains Session::domains() {
     }
   } else {
     std::printf("no --data given: drawing synthetic digits\n");
-    d.source = graft::data::synthetic_digits(10000, 1, Domain::source);
+    d.source = graft::data::synthetic_digits(6000, 1, Domain::source);
     d.source_test = graft::data::synthetic_digits(2000, 2, Domain::source);
     if (about_.two_domains) {
-      d.target = graft::data::synthetic_digits(10000, 3, Domain::target);
+      d.target = graft::data::synthetic_digits(6000, 3, Domain::target);
       d.target_test = graft::data::synthetic_digits(2000, 4, Domain::target);
     }
   }
@@ -122,8 +124,8 @@ void Session::finish() {
   std::printf("\n%-14s %16s %16s %9s\n", "method", "source accuracy", "target accuracy", "seconds");
   for (const auto& [name, h] : results_) {
     const double target = h.last("target_accuracy");
-    std::printf("%-14s %16.4f %16s %9.1f\n", name.c_str(), h.last("source_accuracy"), std::isfinite(target) ? std::to_string(target).substr(0, 6).c_str() : "-",
-                h.sum("seconds"));
+    std::printf("%-14s %16.4f %16s %9.1f\n", name.c_str(), h.last("source_accuracy"),
+                std::isfinite(target) ? std::to_string(target).substr(0, 6).c_str() : "-", h.sum("seconds"));
   }
   std::printf("\nmetrics.json, histories, plots and checkpoints are in %s\n", options.out.string().c_str());
 }
@@ -131,22 +133,31 @@ void Session::finish() {
 int run(int argc, char** argv, const About& about, const std::function<void(Session&)>& body) {
   CLI::App app{about.text, about.name};
   Options o;
-  app.add_option("--data", o.data, about.two_domains ? "folder with mnist/ (IDX files) and bsds500/train/ (photographs); without it digits are drawn"
-                                                     : "folder with MNIST's IDX files, or one with a subfolder mnist/; without it digits are drawn");
+  app.add_option("--data", o.data,
+                 about.two_domains
+                     ? "folder with mnist/ (IDX files) and bsds500/train/ (photographs); without it digits are drawn"
+                     : "folder with MNIST's IDX files, or one with a subfolder mnist/; without it digits are drawn");
   app.add_option("--source", o.source, "folder with the source's IDX files, named as MNIST's");
-  if (about.two_domains) app.add_option("--target", o.target, "folder with the target's IDX files; its labels are used for scoring only");
-  app.add_option("--epochs", o.epochs, "passes over the longer training set (default " + std::to_string(about.epochs) + "; synthetic digits " + std::to_string(about.synthetic_epochs) + ")")
+  if (about.two_domains)
+    app.add_option("--target", o.target, "folder with the target's IDX files; its labels are used for scoring only");
+  app.add_option("--epochs", o.epochs,
+                 "passes over the longer training set (default " + std::to_string(about.epochs) + "; synthetic digits " +
+                     std::to_string(about.synthetic_epochs) + ")")
       ->check(CLI::Range(1, 100000));
-  app.add_option("--batch", o.batch, std::string("images of each domain in a step (default ") + std::to_string(about.batch) + ")")->check(CLI::Range(1, 65536));
+  app.add_option("--batch", o.batch,
+                 std::string("images of each domain in a step (default ") + std::to_string(about.batch) + ")")
+      ->check(CLI::Range(1, 65536));
   app.add_option("--seed", o.seed, "of weights and order (default 0)");
-  app.add_option("--threads", o.threads, "threads (default: all cores); results do not depend on it")->check(CLI::Range(1, 4096));
+  app.add_option("--threads", o.threads, "threads (default: all cores); results do not depend on it")
+      ->check(CLI::Range(1, 4096));
   app.add_option("--device", o.device, "cpu or cuda (default cpu)")->check(CLI::IsMember({"cpu", "cuda"}));
   app.add_option("--out", o.out, "folder for results (default runs/" + about.name + ")");
   app.add_flag("--resume", o.resume, "go on from the checkpoints in --out");
   if (!about.methods.empty()) {
     std::string usual;
     for (const auto& m : about.usual) usual += (usual.empty() ? "" : ", then ") + m;
-    app.add_option("--method", o.method, "one of the methods alone (default: " + usual + ")")->check(CLI::IsMember(about.methods));
+    app.add_option("--method", o.method, "one of the methods alone (default: " + usual + ")")
+        ->check(CLI::IsMember(about.methods));
   }
   try {
     app.parse(argc, argv);

@@ -29,10 +29,11 @@ struct Options {
 struct About {
   std::string name;
   std::string text;
-  std::vector<std::string> methods;  ///< values of --method, if the example has several; without the option those in `usual` run
+  std::vector<std::string>
+      methods;  ///< values of --method, if the example has several; without the option those in `usual` run
   std::vector<std::string> usual;
   int epochs = 30;            ///< with data from outside
-  int synthetic_epochs = 10;  ///< with the library's own
+  int synthetic_epochs = 12;  ///< with the library's own
   int batch = 128;
   bool two_domains = true;
 };

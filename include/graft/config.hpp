@@ -42,7 +42,7 @@
   namespace graft { \
   inline namespace GRAFT_ABI {
 #define GRAFT_END \
-  } \
+  }               \
   }
 
 #define GRAFT_STRING_(x) #x

@@ -14,7 +14,8 @@ TEST_CASE("Philox4x32-10 gives the published known answers", "[core]") {
   using Words = std::array<std::uint32_t, 4>;
   CHECK(philox({0, 0, 0, 0}, 0) == Words{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
   CHECK(philox({~0u, ~0u, ~0u, ~0u}, ~0ull) == Words{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
-  CHECK(philox({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, 0x299f31d0a4093822ull) == Words{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
+  CHECK(philox({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, 0x299f31d0a4093822ull) ==
+        Words{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
 }
 
 TEST_CASE("random numbers have the right moments, and streams differ", "[core]") {
@@ -43,7 +44,9 @@ TEST_CASE("random numbers have the right moments, and streams differ", "[core]")
 }
 
 TEST_CASE("windows slide as TensorFlow's and PyTorch's do", "[core]") {
-  const auto is = [](Window w, int oh, int ow, int top, int left) { return w.oh == oh && w.ow == ow && w.top == top && w.left == left; };
+  const auto is = [](Window w, int oh, int ow, int top, int left) {
+    return w.oh == oh && w.ow == ow && w.top == top && w.left == left;
+  };
   CHECK(is(slide(28, 28, 5, 1, valid), 24, 24, 0, 0));
   CHECK(is(slide(10, 8, 3, 2, same), 5, 4, 0, 0));  // even size: the one column of padding goes to the right
   CHECK(is(slide(9, 9, 3, 2, same), 5, 5, 1, 1));
@@ -60,9 +63,10 @@ TEST_CASE("a parallel loop runs every index once, and hands exceptions on", "[co
     std::vector<int> hits(1000);
     parallel_for(1000, [&](int i) { ++hits[static_cast<std::size_t>(i)]; });
     CHECK(std::count(hits.begin(), hits.end(), 1) == 1000);
-    CHECK_THROWS_AS(parallel_for(50, [](int i) {
-                      if (i == 30) fail("stop");
-                    }),
+    CHECK_THROWS_AS(parallel_for(50,
+                                 [](int i) {
+                                   if (i == 30) fail("stop");
+                                 }),
                     Error);
   }
   set_threads(before);

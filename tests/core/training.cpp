@@ -1,34 +1,15 @@
 // Models, freezing, and whole DANN steps: the same bits for any number of threads, and no allocation.
-#include <cstdlib>
 #include <graft/graft.hpp>
-#include <new>
 
 #include "catch.hpp"
+#include "support/allocations.hpp"
 
 using namespace graft;
 
 namespace {
-std::size_t allocations = 0;
-}
-void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* p = std::malloc(size)) return p;
-  throw std::bad_alloc();
-}
-void* operator new(std::size_t size, std::align_val_t align) {
-  ++allocations;
-  const std::size_t a = static_cast<std::size_t>(align);
-  if (void* p = std::aligned_alloc(a, (size + a - 1) / a * a)) return p;
-  throw std::bad_alloc();
-}
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
 
-namespace {
-
-struct Body : Net<Image<28, 28, 3>, Conv2D<8, 5>, ReLU, MaxPool2D<2>, Conv2D<12, 5>, ReLU, MaxPool2D<2>, Flatten, Dropout<0.2>> {};
+struct Body
+    : Net<Image<28, 28, 3>, Conv2D<8, 5>, ReLU, MaxPool2D<2>, Conv2D<12, 5>, ReLU, MaxPool2D<2>, Flatten, Dropout<0.2>> {};
 struct Labels : Net<Body::output, Dense<20>, BatchNorm<>, ReLU, Dense<10>> {};
 struct Domains : Net<Body::output, Dense<20>, ReLU, Dense<2>> {};
 
@@ -37,7 +18,9 @@ struct Small {
   Model<Body> body{{.name = "body", .seed = 1}};
   Model<Labels> labels{{.name = "labels", .seed = 2}};
   Model<Domains> domains{{.name = "domains", .seed = 3}};
-  data::PairedLoader<float> loader{data::synthetic_digits(200, 1, data::Domain::source), data::synthetic_digits(150, 2, data::Domain::target).without_labels(), Body::input,
+  data::PairedLoader<float> loader{data::synthetic_digits(200, 1, data::Domain::source),
+                                   data::synthetic_digits(150, 2, data::Domain::target).without_labels(),
+                                   Body::input,
                                    {.source_batch = 20, .target_batch = 12, .normalize = data::Normalize::symmetric()}};
   Sgd<float> optimizer{{.learning_rate = 0.01, .momentum = 0.9}, body, labels, domains};
   Tape<float> tape;
@@ -81,9 +64,9 @@ TEST_CASE("a DANN step, its loader and optimiser included, allocates nothing aft
   Small small;
   small.step(0.5);
   small.step(0.5);  // the loader's thread has filled both of its buffers
-  const std::size_t before = allocations;
+  const std::size_t before = support::allocations();
   for (int i = 0; i < 5; ++i) small.step(0.5);
-  CHECK(allocations == before);
+  CHECK(support::allocations() == before);
 }
 
 TEST_CASE("lambda 0 leaves the body exactly the source-only run's", "[core]") {
@@ -131,7 +114,8 @@ TEST_CASE("models name their arrays, freeze by pattern, and say what they do not
   small.step(0.5);
   CHECK(std::equal(kept.begin(), kept.end(), small.body.values().begin()));
   CHECK(std::equal(mean.begin(), mean.end(), small.labels.statistics().begin()));
-  CHECK_FALSE(std::equal(small.body.values().begin() + 608, small.body.values().end(), Model<Body>({.seed = 1}).values().begin() + 608));
+  CHECK_FALSE(std::equal(small.body.values().begin() + 608, small.body.values().end(),
+                         Model<Body>({.seed = 1}).values().begin() + 608));
 }
 
 TEST_CASE("initialisers have the variances of their papers", "[core]") {
@@ -139,7 +123,8 @@ TEST_CASE("initialisers have the variances of their papers", "[core]") {
   const auto variance = [](Initialiser how) {
     Model<Wide> model{{.seed = 4, .initialiser = how}};
     double sum = 0;
-    for (std::size_t i = 0; i < 60000; ++i) sum += static_cast<double>(model.values()[i]) * static_cast<double>(model.values()[i]);
+    for (std::size_t i = 0; i < 60000; ++i)
+      sum += static_cast<double>(model.values()[i]) * static_cast<double>(model.values()[i]);
     return sum / 60000;
   };
   CHECK(variance(Initialiser::glorot_uniform) == Approx(2.0 / 500).epsilon(0.03));

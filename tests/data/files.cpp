@@ -100,8 +100,10 @@ TEST_CASE("labels out of range and counts that differ are sentences", "[data]") 
   CHECK_THROWS_WITH(data::read_idx_pair("set", scratch.path / "i", scratch.path / "l"), Contains("label 1 is 10"));
   labels = {1, 2, 3};
   data::write_idx(scratch.path / "l", {3}, labels.data());
-  CHECK_THROWS_WITH(data::read_idx_pair("set", scratch.path / "i", scratch.path / "l"), Contains("holds 2 images") && Contains("3 labels"));
-  CHECK_THROWS_WITH(data::Labelled("s", data::Pixels(std::array<std::size_t, 4>{1, 2, 2, 1}), {5}, 3), Contains("label of image 0 is 5"));
+  CHECK_THROWS_WITH(data::read_idx_pair("set", scratch.path / "i", scratch.path / "l"),
+                    Contains("holds 2 images") && Contains("3 labels"));
+  CHECK_THROWS_WITH(data::Labelled("s", data::Pixels(std::array<std::size_t, 4>{1, 2, 2, 1}), {5}, 3),
+                    Contains("label of image 0 is 5"));
 }
 
 TEST_CASE("photographs: an empty folder, a broken file, one too small", "[data]") {
@@ -109,8 +111,8 @@ TEST_CASE("photographs: an empty folder, a broken file, one too small", "[data]"
   CHECK_THROWS_WITH(data::photographs(scratch.path), Contains("holds no photographs"));
   CHECK_THROWS_WITH(data::photographs(scratch.path / "nowhere"), Contains("is not a folder"));
   std::string bmp("BM", 2);  // 2 x 1 pixels of 24 bits
-  const unsigned char rest[] = {62, 0, 0, 0, 0, 0, 0, 0, 54, 0, 0, 0, 40, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1, 0, 24, 0, 0, 0, 0, 0,
-                                8,  0, 0, 0, 0, 0, 0, 0, 0,  0, 0, 0, 0,  0, 0, 0, 0, 0, 0, 0, 3, 2, 1, 6, 5, 4,  0, 0};
+  const unsigned char rest[] = {62, 0, 0, 0, 0, 0, 0, 0, 54, 0, 0, 0, 40, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1, 0, 24, 0, 0, 0,
+                                0,  0, 8, 0, 0, 0, 0, 0, 0,  0, 0, 0, 0,  0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 2, 1, 6, 5,  4, 0, 0};
   bmp.append(reinterpret_cast<const char*>(rest), sizeof rest);
   put(scratch.path / "a.bmp", bmp);
   const auto one = data::photographs(scratch.path);
@@ -129,7 +131,8 @@ TEST_CASE("MNIST-M is the difference of digit and photograph, the same for any n
   const data::Photograph photograph{2, 2, {10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110, 120}};
   const auto m = data::mnist_m(digits, std::vector<data::Photograph>{photograph});
   CHECK(m.label(1) == 2);
-  CHECK(std::vector<std::uint8_t>(m.pixels(0), m.pixels(0) + 12) == std::vector<std::uint8_t>{10, 20, 30, 215, 205, 195, 185, 175, 165, 100, 110, 120});
+  CHECK(std::vector<std::uint8_t>(m.pixels(0), m.pixels(0) + 12) ==
+        std::vector<std::uint8_t>{10, 20, 30, 215, 205, 195, 185, 175, 165, 100, 110, 120});
   const auto grey = data::mnist_m(digits, std::vector<data::Photograph>{photograph}, {.binarise = false});
   CHECK(grey.pixels(0)[3] == 160);
   CHECK_THROWS_WITH(data::mnist_m(digits, std::vector<data::Photograph>{}), Contains("no photographs"));

@@ -1,4 +1,5 @@
-// Loaders: the order is a function of seed and step, whatever the sizes, threads and prefetch; labels of a target are not to be had.
+// Loaders: the order is a function of seed and step, whatever the sizes, threads and prefetch; labels of a target are not to be
+// had.
 #include <graft/data/loader.hpp>
 #include <graft/data/synthetic_digits.hpp>
 #include <map>
@@ -11,7 +12,10 @@ using Catch::Matchers::Contains;
 namespace {
 
 template <class Set>
-concept ShowsLabels = requires(const Set& set) { set.label(0); } || requires(const Set& set) { set.labels(); };
+concept ShowsLabels = requires(const Set& set) {
+  set.label(0);
+}
+|| requires(const Set& set) { set.labels(); };
 static_assert(ShowsLabels<data::Labelled> && !ShowsLabels<data::Unlabelled>);
 
 /// n images of one pixel, the pixel and the label their index.
@@ -45,7 +49,9 @@ TEST_CASE("paired batches of unequal sets: full, nothing dropped, the shorter go
   const auto source = indexed(10);
   const auto target = indexed(7).without_labels();
   const auto make = [&](bool prefetch, std::uint64_t seed) {
-    return std::make_unique<data::PairedLoader<double>>(source, target, Vector<1>, data::PairedOptions{.source_batch = 4, .target_batch = 9, .seed = seed, .prefetch = prefetch});
+    return std::make_unique<data::PairedLoader<double>>(
+        source, target, Vector<1>,
+        data::PairedOptions{.source_batch = 4, .target_batch = 9, .seed = seed, .prefetch = prefetch});
   };
   auto loader = make(true, 3);
   CHECK(loader->steps_per_epoch() == 3);
@@ -76,7 +82,8 @@ TEST_CASE("one set in batches, shuffled or in order", "[data]") {
   }
   CHECK(labels == std::vector<int>{0, 1, 2, 3, 4, 0, 1, 2, 3});
   std::vector<int> counts;
-  data::for_each_batch<float>(indexed(5), Vector<1>, 3, {}, [&](const data::Batch<float>& batch) { counts.push_back(batch.count); });
+  data::for_each_batch<float>(indexed(5), Vector<1>, 3, {},
+                              [&](const data::Batch<float>& batch) { counts.push_back(batch.count); });
   CHECK(counts == std::vector<int>{3, 2});
 }
 

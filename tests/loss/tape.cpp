@@ -1,5 +1,5 @@
-// The losses on the tape: they reach the right rows with the right factors. Their values and gradients are held to the reference vectors by
-// tests/kernel/losses.cpp.
+// The losses on the tape: they reach the right rows with the right factors. Their values and gradients are held to the
+// reference vectors by tests/kernel/losses.cpp.
 #include <graft/loss/discrepancy.hpp>
 #include <graft/loss/supervised.hpp>
 #include <graft/loss/unsupervised.hpp>
@@ -86,8 +86,9 @@ TEST_CASE("gradient reversal: identity forward, -lambda backward, the head's own
     CHECK(std::vector<double>(pair.head.gradients().begin(), pair.head.gradients().end()) == head);
     CHECK(value > 0.0);
   }
-  CHECK_THROWS_WITH(pair.gradient([&](const auto& f) { return cross_entropy(pair.tape(pair.head, reverse_gradient(f, -1.0)), domains); }),
-                    Catch::Matchers::Contains("0 or more"));
+  CHECK_THROWS_WITH(
+      pair.gradient([&](const auto& f) { return cross_entropy(pair.tape(pair.head, reverse_gradient(f, -1.0)), domains); }),
+      Catch::Matchers::Contains("0 or more"));
 }
 
 TEST_CASE("the golden micro-test of gradient reversal", "[loss]") {
@@ -123,12 +124,19 @@ TEST_CASE("a detached batch and a fixed model get no gradient", "[loss]") {
 TEST_CASE("losses refuse what does not belong together, in a sentence", "[loss]") {
   Pair pair;
   const auto attempt = [&](auto&& make) { pair.gradient(make); };
-  CHECK_THROWS_WITH(attempt([&](const auto& f) { return cross_entropy(pair.tape(pair.head, f), ClassLabels<2>{pair.labels.data(), 3}); }),
+  CHECK_THROWS_WITH(attempt([&](const auto& f) {
+                      return cross_entropy(pair.tape(pair.head, f), ClassLabels<2>{pair.labels.data(), 3});
+                    }),
                     Catch::Matchers::Contains("6 rows of logits but 3 labels"));
   int wrong[] = {0, 7, 1, 0, 0, 0};
-  CHECK_THROWS_WITH(attempt([&](const auto& f) { return cross_entropy(pair.tape(pair.head, f), ClassLabels<>{wrong, 6}); }),
+  CHECK_THROWS_WITH(attempt([&](const auto& f) {
+                      return cross_entropy(pair.tape(pair.head, f), ClassLabels<>{wrong, 6});
+                    }),
                     Catch::Matchers::Contains("label of row 1 is 7"));
-  CHECK_THROWS_WITH(attempt([&](const auto& f) { return coral(f.rows(0, 1), f.target()); }), Catch::Matchers::Contains("at least 2"));
-  CHECK_THROWS_WITH(attempt([&](const auto& f) { return mmd(f.source(), f.target(), {.estimator = Estimator::linear_time, .gamma = {1.0}}); }),
+  CHECK_THROWS_WITH(attempt([&](const auto& f) { return coral(f.rows(0, 1), f.target()); }),
+                    Catch::Matchers::Contains("at least 2"));
+  CHECK_THROWS_WITH(attempt([&](const auto& f) {
+                      return mmd(f.source(), f.target(), {.estimator = Estimator::linear_time, .gamma = {1.0}});
+                    }),
                     Catch::Matchers::Contains("even size"));
 }

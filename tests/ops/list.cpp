@@ -1,34 +1,14 @@
 // What holds for every op of the list: each test here runs over graft::OpList and needs no edit when an op is added.
-#include <cstdlib>
 #include <graft/ops/list.hpp>
 #include <graft/train/checkpoint.hpp>
-#include <new>
 
 #include "catch.hpp"
+#include "support/allocations.hpp"
 #include "support/case.hpp"
 #include "support/reference.hpp"
 
 using namespace graft;
 using support::Bench;
-
-namespace {
-std::size_t allocations = 0;
-}
-void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* p = std::malloc(size)) return p;
-  throw std::bad_alloc();
-}
-void* operator new(std::size_t size, std::align_val_t align) {
-  ++allocations;
-  const std::size_t a = static_cast<std::size_t>(align);
-  if (void* p = std::aligned_alloc(a, (size + a - 1) / a * a)) return p;
-  throw std::bad_alloc();
-}
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
 
 namespace {
 
@@ -49,7 +29,6 @@ double difference_error(std::vector<double>& x, const std::vector<double>& gradi
   }
   return worst;
 }
-
 
 }  // namespace
 
@@ -72,7 +51,8 @@ TEMPLATE_LIST_TEST_CASE("float agrees with double", "[ops]", OpList) {
   using N = typename TestType::Net;
   Bench<N, double> exact;
   Bench<N, float> bench;
-  for (std::size_t i = 0; i < exact.model.values().size(); ++i) exact.model.values()[i] = static_cast<double>(bench.model.values()[i]);
+  for (std::size_t i = 0; i < exact.model.values().size(); ++i)
+    exact.model.values()[i] = static_cast<double>(bench.model.values()[i]);
   exact.run();
   bench.run();
   CHECK(reference::error(bench.y, exact.y) < 1e-5);
@@ -105,10 +85,10 @@ TEMPLATE_LIST_TEST_CASE("a step allocates nothing after the first", "[ops]", OpL
     backward(support::weighted(out, bench.weights));
   };
   step();
-  const std::size_t before = allocations;
+  const std::size_t before = support::allocations();
   step();
   step();
-  CHECK(allocations == before);
+  CHECK(support::allocations() == before);
 }
 
 TEMPLATE_LIST_TEST_CASE("inference agrees with the tape outside of training", "[ops]", OpList) {

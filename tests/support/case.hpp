@@ -34,7 +34,6 @@ Loss<T> weighted(const V& outputs, const std::vector<T>& weights) {
   });
 }
 
-
 /// A net, an input, and the gradients of weighted(net(x)) with respect to parameters and input.
 template <class N, class T>
 struct Bench {

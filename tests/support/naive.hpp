@@ -1,5 +1,6 @@
 #pragma once
-/// \file naive.hpp  The definitions, as loops: one number at a time, in the order of the formula. They share nothing with the kernels.
+/// \file naive.hpp  The definitions, as loops: one number at a time, in the order of the formula. They share nothing with the
+/// kernels.
 #include "graft/core/device.hpp"
 
 #include <cmath>
@@ -14,8 +15,11 @@ using graft::PoolExtents;
 using Numbers = std::vector<double>;
 
 inline std::size_t index4(int a, int b, int c, int d, int nb, int nc, int nd) {
-  return ((static_cast<std::size_t>(a) * static_cast<std::size_t>(nb) + static_cast<std::size_t>(b)) * static_cast<std::size_t>(nc) +
-          static_cast<std::size_t>(c)) * static_cast<std::size_t>(nd) + static_cast<std::size_t>(d);
+  return ((static_cast<std::size_t>(a) * static_cast<std::size_t>(nb) + static_cast<std::size_t>(b)) *
+              static_cast<std::size_t>(nc) +
+          static_cast<std::size_t>(c)) *
+             static_cast<std::size_t>(nd) +
+         static_cast<std::size_t>(d);
 }
 
 /// Calls f(input index, weight index, output index) for every product of a convolution (groups included).
@@ -40,7 +44,8 @@ void for_conv(const ConvExtents& e, F&& f) {
 }
 
 inline Numbers conv2d(const ConvExtents& e, const Numbers& x, const Numbers& w, const Numbers& b) {
-  Numbers y(static_cast<std::size_t>(e.n) * static_cast<std::size_t>(e.oh) * static_cast<std::size_t>(e.ow) * static_cast<std::size_t>(e.oc));
+  Numbers y(static_cast<std::size_t>(e.n) * static_cast<std::size_t>(e.oh) * static_cast<std::size_t>(e.ow) *
+            static_cast<std::size_t>(e.oc));
   if (!b.empty()) {
     for (std::size_t i = 0; i < y.size(); ++i) y[i] = b[i % b.size()];
   }
@@ -65,7 +70,8 @@ void for_pool(const PoolExtents& e, F&& f) {
 }
 
 inline std::size_t pooled(const PoolExtents& e) {
-  return static_cast<std::size_t>(e.n) * static_cast<std::size_t>(e.oh) * static_cast<std::size_t>(e.ow) * static_cast<std::size_t>(e.c);
+  return static_cast<std::size_t>(e.n) * static_cast<std::size_t>(e.oh) * static_cast<std::size_t>(e.ow) *
+         static_cast<std::size_t>(e.c);
 }
 inline Numbers max_pool(const PoolExtents& e, const Numbers& x) {
   Numbers y(pooled(e), -std::numeric_limits<double>::infinity());
@@ -95,7 +101,8 @@ inline Numbers dense(int n, int in, int out, const Numbers& x, const Numbers& w,
 }
 
 /// Batch normalisation of rows x c with the batch's own mean and biased variance.
-inline Numbers batch_norm(std::size_t rows, std::size_t c, const Numbers& x, const Numbers& gamma, const Numbers& beta, double epsilon) {
+inline Numbers batch_norm(std::size_t rows, std::size_t c, const Numbers& x, const Numbers& gamma, const Numbers& beta,
+                          double epsilon) {
   Numbers y(x.size());
   for (std::size_t k = 0; k < c; ++k) {
     double mean = 0, variance = 0;
@@ -103,7 +110,8 @@ inline Numbers batch_norm(std::size_t rows, std::size_t c, const Numbers& x, con
     mean /= static_cast<double>(rows);
     for (std::size_t r = 0; r < rows; ++r) variance += (x[r * c + k] - mean) * (x[r * c + k] - mean);
     variance /= static_cast<double>(rows);
-    for (std::size_t r = 0; r < rows; ++r) y[r * c + k] = gamma[k] * (x[r * c + k] - mean) / std::sqrt(variance + epsilon) + beta[k];
+    for (std::size_t r = 0; r < rows; ++r)
+      y[r * c + k] = gamma[k] * (x[r * c + k] - mean) / std::sqrt(variance + epsilon) + beta[k];
   }
   return y;
 }

@@ -1,6 +1,6 @@
 #pragma once
-/// \file arena.hpp  A bump allocator. Memory is taken in order, given back all at once by reset() (or to a mark, like a stack), and
-/// kept: a step that asks for the same sizes as the one before allocates nothing.
+/// \file arena.hpp  A bump allocator. Memory is taken in order, given back all at once by reset() (or to a mark, like a stack),
+/// and kept: a step that asks for the same sizes as the one before allocates nothing.
 #include "graft/config.hpp"
 #include "graft/core/buffer.hpp"
 

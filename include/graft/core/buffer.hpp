@@ -1,5 +1,6 @@
 #pragma once
-/// \file buffer.hpp  Memory: 64-byte aligned flat buffers, and a per-thread workspace that grows to the largest request and is kept.
+/// \file buffer.hpp  Memory: 64-byte aligned flat buffers, and a per-thread workspace that grows to the largest request and is
+/// kept.
 #include "graft/config.hpp"
 
 #include <algorithm>
@@ -22,7 +23,7 @@ class Buffer {
   Buffer() = default;
   explicit Buffer(std::size_t size) : size_(size) {
     if (size_ == 0) return;
-    data_ = static_cast<T*>(::operator new(size_ * sizeof(T), std::align_val_t{alignment}));
+    data_ = static_cast<T*>(::operator new (size_ * sizeof(T), std::align_val_t{alignment}));
     std::memset(static_cast<void*>(data_), 0, size_ * sizeof(T));
   }
   Buffer(const Buffer& other) : Buffer(other.size_) {
@@ -35,7 +36,7 @@ class Buffer {
     return *this;
   }
   ~Buffer() {
-    if (data_ != nullptr) ::operator delete(data_, std::align_val_t{alignment});
+    if (data_ != nullptr) ::operator delete (data_, std::align_val_t{alignment});
   }
   [[nodiscard]] T* data() { return data_; }
   [[nodiscard]] const T* data() const { return data_; }
@@ -56,25 +57,25 @@ class Buffer {
 /// What a workspace is used for; two uses that may be alive at once on one thread need two names.
 enum class Work : int { pack_a, pack_b, tile, pad, unpool, partial, reduce, image, pairwise, count };
 
-/// The calling thread's workspace for `use`, at least `count` elements, 64-byte aligned, contents unspecified. It grows to the largest
-/// request and is then kept, so that a training step allocates nothing after the first.
+/// The calling thread's workspace for `use`, at least `count` elements, 64-byte aligned, contents unspecified. It grows to the
+/// largest request and is then kept, so that a training step allocates nothing after the first.
 template <class T>
 T* workspace(Work use, std::size_t count) {
   struct Store {
     void* data = nullptr;
     std::size_t bytes = 0;
     ~Store() {
-      if (data != nullptr) ::operator delete(data, std::align_val_t{alignment});
+      if (data != nullptr) ::operator delete (data, std::align_val_t{alignment});
     }
   };
   thread_local Store stores[static_cast<int>(Work::count)];
   Store& store = stores[static_cast<int>(use)];
   const std::size_t bytes = std::max<std::size_t>(count, 1) * sizeof(T);
   if (store.bytes < bytes) {
-    if (store.data != nullptr) ::operator delete(store.data, std::align_val_t{alignment});
+    if (store.data != nullptr) ::operator delete (store.data, std::align_val_t{alignment});
     store.data = nullptr;
     store.bytes = 0;
-    store.data = ::operator new(bytes, std::align_val_t{alignment});
+    store.data = ::operator new (bytes, std::align_val_t{alignment});
     store.bytes = bytes;
   }
   return static_cast<T*>(store.data);

@@ -13,18 +13,18 @@ GRAFT_BEGIN
 
 template <int N>
 struct Plan {
-  Fit fit{};      ///< the first misfit, or the chain's output
-  int bad = -1;   ///< which layer does not fit
-  std::array<Shape, N + 1> shape{};              ///< shape[i] comes into layer i
-  std::array<std::size_t, N + 1> parameters{};   ///< offset of layer i's parameters
-  std::array<std::size_t, N + 1> statistics{};   ///< offset of its statistics
-  std::array<int, N + 1> statistic_arrays{};     ///< how many statistic arrays stand before it
-  std::array<Epilogue, N + 1> epilogue{};        ///< what layer i takes over from its followers
-  std::array<int, N + 1> last{};                 ///< the last layer that layer i's kernel covers
-  std::array<bool, N + 1> covered{};             ///< runs as part of an earlier layer's kernel
+  Fit fit{};                                    ///< the first misfit, or the chain's output
+  int bad = -1;                                 ///< which layer does not fit
+  std::array<Shape, N + 1> shape{};             ///< shape[i] comes into layer i
+  std::array<std::size_t, N + 1> parameters{};  ///< offset of layer i's parameters
+  std::array<std::size_t, N + 1> statistics{};  ///< offset of its statistics
+  std::array<int, N + 1> statistic_arrays{};    ///< how many statistic arrays stand before it
+  std::array<Epilogue, N + 1> epilogue{};       ///< what layer i takes over from its followers
+  std::array<int, N + 1> last{};                ///< the last layer that layer i's kernel covers
+  std::array<bool, N + 1> covered{};            ///< runs as part of an earlier layer's kernel
   std::array<bool, N + 1> in_place{};
-  std::size_t widest = 0;                        ///< largest activation of one sample, in numbers
-  Kind kind = Kind::features;                    ///< what the output means
+  std::size_t widest = 0;      ///< largest activation of one sample, in numbers
+  Kind kind = Kind::features;  ///< what the output means
   [[nodiscard]] constexpr Shape out() const { return shape[N]; }
 };
 
@@ -180,7 +180,8 @@ struct Chain {
   static const T* forward_range(Run<T>& run, const PlanType& p, const Place<T>& base, Record<T>& record, const T* x) {
     const std::size_t n = static_cast<std::size_t>(run.n);
     if (run.keep) {
-      forward_fold<first, end>(run, p, base, record, x, static_cast<T*>(nullptr), static_cast<T*>(nullptr), std::make_index_sequence<sizeof...(Ls)>{});
+      forward_fold<first, end>(run, p, base, record, x, static_cast<T*>(nullptr), static_cast<T*>(nullptr),
+                               std::make_index_sequence<sizeof...(Ls)>{});
       return x;
     }
     // Nothing is kept: two buffers in turn, and the result in one of its own that outlives them.
@@ -200,7 +201,8 @@ struct Chain {
   }
 
   template <int i, int first, int end, class L, class T>
-  static void forward_one(Run<T>& run, const PlanType& p, const Place<T>& base, Record<T>& record, const T*& x, T* ping, T* pong) {
+  static void forward_one(Run<T>& run, const PlanType& p, const Place<T>& base, Record<T>& record, const T*& x, T* ping,
+                          T* pong) {
     if constexpr (i >= first && i < end) {
       ++run.place;
       if (L::traits.is_free || p.covered[at(i)]) return;
@@ -222,9 +224,12 @@ struct Chain {
 
   template <int trained, class T, std::size_t... Is>
   static void backward_fold(Run<T>& run, const PlanType& p, const Place<T>& base, Record<T>& record, T*& dy,
-                            [[maybe_unused]] T* dx, [[maybe_unused]] T** spare, [[maybe_unused]] int& turn, std::index_sequence<Is...>) {
-    [[maybe_unused]] int order = 0;  // assignment evaluates its right side first: the fold runs from the last layer to the first
-    static_cast<void>(((backward_one<static_cast<int>(Is), trained, Ls>(run, p, base, record, dy, dx, spare, turn), order) = ... = 0));
+                            [[maybe_unused]] T* dx, [[maybe_unused]] T** spare, [[maybe_unused]] int& turn,
+                            std::index_sequence<Is...>) {
+    [[maybe_unused]] int order =
+        0;  // assignment evaluates its right side first: the fold runs from the last layer to the first
+    static_cast<void>(
+        ((backward_one<static_cast<int>(Is), trained, Ls>(run, p, base, record, dy, dx, spare, turn), order) = ... = 0));
   }
 
   /// Whether a layer between `trained` and `i` has parameters: then layer i must hand a gradient on.

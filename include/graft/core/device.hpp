@@ -9,7 +9,8 @@ struct Cpu {};
 /// Runs on an NVIDIA GPU (the optional CUDA component).
 struct Cuda {};
 
-/// Activations that a convolution or dense kernel applies as it writes its output. Each one's derivative is a function of the output.
+/// Activations that a convolution or dense kernel applies as it writes its output. Each one's derivative is a function of the
+/// output.
 enum class Act : int { none, relu, relu6, leaky_relu };
 
 /// What a kernel does to its result before writing it: an activation, and for convolutions a 2x2 max-pool (stride 2).
@@ -22,13 +23,13 @@ struct Epilogue {
 
 /// Extents of a 2-D convolution on NHWC arrays. Weights are HWIO: kh x kw x (c / groups) x oc.
 struct ConvExtents {
-  int n = 0;                               ///< samples
-  int h = 0, w = 0, c = 0;                 ///< input
-  int oh = 0, ow = 0, oc = 0;              ///< output, before any fused pool
-  int kh = 0, kw = 0;                      ///< kernel
-  int sh = 1, sw = 1;                      ///< stride
-  int dh = 1, dw = 1;                      ///< dilation
-  int top = 0, left = 0;                   ///< padding above and to the left (below and right follows from the output extents)
+  int n = 0;                   ///< samples
+  int h = 0, w = 0, c = 0;     ///< input
+  int oh = 0, ow = 0, oc = 0;  ///< output, before any fused pool
+  int kh = 0, kw = 0;          ///< kernel
+  int sh = 1, sw = 1;          ///< stride
+  int dh = 1, dw = 1;          ///< dilation
+  int top = 0, left = 0;       ///< padding above and to the left (below and right follows from the output extents)
   int groups = 1;
 };
 

@@ -1,15 +1,16 @@
 #pragma once
-/// \file layer.hpp  What a layer is: an empty type whose static functions describe it as values (shape rule, parameters, what its
-/// backward pass needs) and run it on raw pointers. Nothing here depends on a shape's type, so one instantiation serves
+/// \file layer.hpp  What a layer is: an empty type whose static functions describe it as values (shape rule, parameters, what
+/// its backward pass needs) and run it on raw pointers. Nothing here depends on a shape's type, so one instantiation serves
 /// every place a layer stands in.
 ///
 /// A layer L provides
 ///   static constexpr const char* name;
 ///   static constexpr Traits traits;
 ///   static constexpr Fit fit(Shape in);                                  // the output shape, or the reason why there is none
-///   template <class V> static constexpr void visit(Shape in, V&& v);      // v(Weight) for every parameter and statistic, in order
-///   template <class T> static void* forward(Run<T>& run, const Place<T>& at, const T* x, T* y);     // returns what backward needs
-///   template <class T> static void backward(Run<T>& run, const Place<T>& at, const T* x, const T* y, void* kept, T* dy, T* dx);
+///   template <class V> static constexpr void visit(Shape in, V&& v);      // v(Weight) for every parameter and statistic, in
+///   order template <class T> static void* forward(Run<T>& run, const Place<T>& at, const T* x, T* y);     // returns what
+///   backward needs template <class T> static void backward(Run<T>& run, const Place<T>& at, const T* x, const T* y, void*
+///   kept, T* dy, T* dx);
 /// In backward, dy may be overwritten, dx (null: not wanted) is overwritten, and parameter gradients are added to.
 #include "graft/config.hpp"
 #include "graft/core/arena.hpp"
@@ -121,9 +122,10 @@ struct Place {
   Shape out{};
   Epilogue epilogue{};
   const T* weights = nullptr;
-  T* gradients = nullptr;                      ///< null outside of a backward pass or when not wanted
+  T* gradients = nullptr;  ///< null outside of a backward pass or when not wanted
   T* statistics = nullptr;
-  const unsigned char* fixed_statistics = nullptr;  ///< one flag per statistic array: use the running values and do not touch them
+  const unsigned char* fixed_statistics =
+      nullptr;  ///< one flag per statistic array: use the running values and do not touch them
 };
 
 GRAFT_END

@@ -1,6 +1,7 @@
 #pragma once
-/// \file model.hpp  A net with its numbers: one flat, 64-byte aligned buffer of parameters, one of gradients, one of running statistics,
-/// cut into named segments ("0/w", "0/b", "1/gamma": the layer's place among those that have weights, then the array's name).
+/// \file model.hpp  A net with its numbers: one flat, 64-byte aligned buffer of parameters, one of gradients, one of running
+/// statistics, cut into named segments ("0/w", "0/b", "1/gamma": the layer's place among those that have weights, then the
+/// array's name).
 #include "graft/config.hpp"
 #include "graft/core/buffer.hpp"
 #include "graft/core/error.hpp"
@@ -16,11 +17,11 @@
 GRAFT_BEGIN
 
 struct ModelOptions {
-  std::string name = "";                                   ///< stands before "/segment" where several models meet
-  std::uint64_t seed = 0;                                  ///< of the initial weights and of dropout
-  Initialiser initialiser = Initialiser::glorot_uniform;   ///< of kernels
-  double constant = 0.0;                                   ///< kernels' value when initialiser is constant
-  double bias = 0.0;                                       ///< biases' first value
+  std::string name = "";                                  ///< stands before "/segment" where several models meet
+  std::uint64_t seed = 0;                                 ///< of the initial weights and of dropout
+  Initialiser initialiser = Initialiser::glorot_uniform;  ///< of kernels
+  double constant = 0.0;                                  ///< kernels' value when initialiser is constant
+  double bias = 0.0;                                      ///< biases' first value
 };
 
 /// A network of type N with parameters of type T on `Device`, the only place where a user names the device.
@@ -88,8 +89,8 @@ class Model {
     }
   }
 
-  /// A second switch, apart from the weights: whether BatchNorm layers whose statistics match `pattern` use their running values in
-  /// training too and leave them untouched.
+  /// A second switch, apart from the weights: whether BatchNorm layers whose statistics match `pattern` use their running
+  /// values in training too and leave them untouched.
   void set_statistics_fixed(bool fixed, const std::string& pattern = "*") {
     for (std::size_t i = 0; i < statistic_segments_.size(); ++i) {
       if (matches(pattern, statistic_segments_[i].name)) fixed_statistics_[i] = fixed ? 1 : 0;
@@ -136,8 +137,8 @@ class Model {
     return N::Layers::template forward<N::first_trained>(run, N::plan, base(nullptr), x);
   }
   void backward(Run<T>& run, Record& record, T* dy, T* dx) {
-    N::Layers::template backward<N::first_trained>(run, N::plan, base(run.parameter_gradients ? gradients_.data() : nullptr), record,
-                                                   dy, dx);
+    N::Layers::template backward<N::first_trained>(run, N::plan, base(run.parameter_gradients ? gradients_.data() : nullptr),
+                                                   record, dy, dx);
   }
   /// Whether any parameter is to be trained.
   [[nodiscard]] bool trains() const {

@@ -9,20 +9,26 @@
 GRAFT_BEGIN
 
 /// One readable error for the first layer that does not fit. The compiler prints this template's arguments: the layer's place
-/// (1 is the first), the layer, the shape that comes in (or the first branch gives) and the other shape where there are two (what
-/// another branch gives), as {rank, height, width, channels}.
+/// (1 is the first), the layer, the shape that comes in (or the first branch gives) and the other shape where there are two
+/// (what another branch gives), as {rank, height, width, channels}.
 template <int Position, class Layer, Shape Incoming, Shape Other, Reason Why>
 struct LayerDoesNotFit {
-  static_assert(Why != Reason::needs_image, "graft: this layer works on images but a vector comes in; put it before Flatten, or use Dense.");
+  static_assert(Why != Reason::needs_image,
+                "graft: this layer works on images but a vector comes in; put it before Flatten, or use Dense.");
   static_assert(Why != Reason::kernel_larger_than_input,
                 "graft: the kernel is larger than its input; use a smaller kernel, pad with `same`, or pool less before it.");
-  static_assert(Why != Reason::bad_option, "graft: an option of this layer is out of range; sizes and strides are at least 1, rates in [0, 1).");
-  static_assert(Why != Reason::groups_do_not_divide_input, "graft: groups do not divide the input channels; choose groups that divide them.");
-  static_assert(Why != Reason::groups_do_not_divide_filters, "graft: groups do not divide the filters; choose a number of filters that is a multiple of groups.");
+  static_assert(Why != Reason::bad_option,
+                "graft: an option of this layer is out of range; sizes and strides are at least 1, rates in [0, 1).");
+  static_assert(Why != Reason::groups_do_not_divide_input,
+                "graft: groups do not divide the input channels; choose groups that divide them.");
+  static_assert(Why != Reason::groups_do_not_divide_filters,
+                "graft: groups do not divide the filters; choose a number of filters that is a multiple of groups.");
   static_assert(Why != Reason::pool_is_all_padding, "graft: padding is as large as the pooling window; use less padding.");
   static_assert(Why != Reason::residual_changes_shape,
-                "graft: a branch of Residual changes the shape it is added to; keep stride 1, `same` padding and the channel count, or give a shortcut that changes it likewise.");
-  static_assert(Why != Reason::branches_differ_in_size, "graft: branches of Concat differ in height or width; use the same strides and padding in each.");
+                "graft: a branch of Residual changes the shape it is added to; keep stride 1, `same` padding and the channel "
+                "count, or give a shortcut that changes it likewise.");
+  static_assert(Why != Reason::branches_differ_in_size,
+                "graft: branches of Concat differ in height or width; use the same strides and padding in each.");
 };
 
 namespace detail {
@@ -45,7 +51,8 @@ struct CheckNet {};
 template <Shape In, class... Ls>
 struct CheckNet<false, In, Ls...> {
   static constexpr auto plan = Chain<Ls...>::plan(In);
-  static constexpr bool two = plan.fit.reason == Reason::residual_changes_shape || plan.fit.reason == Reason::branches_differ_in_size;
+  static constexpr bool two =
+      plan.fit.reason == Reason::residual_changes_shape || plan.fit.reason == Reason::branches_differ_in_size;
   static constexpr Shape incoming = two ? plan.fit.out : plan.shape[static_cast<std::size_t>(plan.bad)];
   LayerDoesNotFit<plan.bad + 1, layer_at<plan.bad, Ls...>, incoming, plan.fit.other, plan.fit.reason> error;
 };

@@ -1,6 +1,6 @@
 #pragma once
-/// \file parallel.hpp  Loops over fixed chunks. How work is cut depends on the problem only, never on the number of threads, and
-/// partial results are combined in chunk order: one seed gives bit-identical numbers for 1, 2 or 16 threads.
+/// \file parallel.hpp  Loops over fixed chunks. How work is cut depends on the problem only, never on the number of threads,
+/// and partial results are combined in chunk order: one seed gives bit-identical numbers for 1, 2 or 16 threads.
 #include "graft/config.hpp"
 
 #include <algorithm>
@@ -51,8 +51,8 @@ constexpr Range chunk(std::ptrdiff_t total, int chunks, int index) {
 }
 
 namespace detail {
-/// Numbers below the normal range count as zero while this lives, and only on this thread: gradients that die out would otherwise cost up to a
-/// hundred times as much as others.
+/// Numbers below the normal range count as zero while this lives, and only on this thread: gradients that die out would
+/// otherwise cost up to a hundred times as much as others.
 class FlushDenormals {
  public:
 #ifdef __SSE2__
@@ -73,7 +73,8 @@ class FlushDenormals {
 
 /// Calls `body(index)` for every index in [0, count), each exactly once, on up to threads() threads; indices are handed out as
 /// threads get free, so a body must write only what its own index owns. `worth` false runs the loop on the calling thread
-/// (small work is not worth a team). An exception of a body is rethrown here after the loop. Bodies run with denormals flushed to zero.
+/// (small work is not worth a team). An exception of a body is rethrown here after the loop. Bodies run with denormals flushed
+/// to zero.
 template <class Body>
 void parallel_for(int count, Body&& body, bool worth = true) {
 #ifdef _OPENMP

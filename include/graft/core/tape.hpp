@@ -1,6 +1,6 @@
 #pragma once
-/// \file tape.hpp  The tape between nets and losses. A record is a function pointer and a trivially destructible payload in an arena; a
-/// step takes all its memory from that arena and gives it back at once, so it allocates nothing after the first.
+/// \file tape.hpp  The tape between nets and losses. A record is a function pointer and a trivially destructible payload in an
+/// arena; a step takes all its memory from that arena and gives it back at once, so it allocates nothing after the first.
 #include "graft/config.hpp"
 #include "graft/core/arena.hpp"
 #include "graft/core/error.hpp"
@@ -13,7 +13,8 @@
 
 GRAFT_BEGIN
 
-/// n rows of samples that come from outside, for example a batch; `split` is the number of source rows when both domains are in it.
+/// n rows of samples that come from outside, for example a batch; `split` is the number of source rows when both domains are in
+/// it.
 template <class T>
 struct Rows {
   const T* data = nullptr;
@@ -34,7 +35,8 @@ struct Node {
 template <class T>
 class Tape;
 
-/// Some rows of a node, as an operation takes them: `scale` multiplies the gradient that goes back (reversal is scale = -lambda).
+/// Some rows of a node, as an operation takes them: `scale` multiplies the gradient that goes back (reversal is scale =
+/// -lambda).
 template <class T>
 struct View {
   Node<T>* node = nullptr;
@@ -143,10 +145,8 @@ class Tape {
   }
   /// Runs a model on a batch: anything with `images` and `count`, or `source_count` and `target_count`.
   template <class N, class Device, class Batch>
-    requires requires(const Batch& batch) { batch.rows(); }
-  Var<N::output, N::kind, T> operator()(Model<N, Device, T>& model, const Batch& batch) {
-    return (*this)(model, batch.rows());
-  }
+  requires requires(const Batch& batch) { batch.rows(); }
+  Var<N::output, N::kind, T> operator()(Model<N, Device, T>& model, const Batch& batch) { return (*this)(model, batch.rows()); }
   /// Runs a model on what another model gave.
   template <class N, class Device, Shape S, Kind K>
   Var<N::output, N::kind, T> operator()(Model<N, Device, T>& model, const Var<S, K, T>& x) {
@@ -156,8 +156,9 @@ class Tape {
   /// Runs a domain head on reversed features.
   template <class N, class Device, class V>
   Var<N::output, N::kind, T> operator()(Model<N, Device, T>& model, const Reversed<V>& x) {
-    static_assert(N::output.is_vector() && N::output.c <= 2,
-                  "graft: a reversed gradient goes into a domain head only: a net with 2 outputs, or 1. Were two models swapped?");
+    static_assert(
+        N::output.is_vector() && N::output.c <= 2,
+        "graft: a reversed gradient goes into a domain head only: a net with 2 outputs, or 1. Were two models swapped?");
     [[maybe_unused]] constexpr NetTakesAnotherShape<N, V::shape, N::input> fits{};
     return run(model, x.var.view, x.var.split, true);
   }
@@ -303,9 +304,7 @@ struct AddLosses {
   double weight_a;
   double weight_b;
   Node<T>* out;
-  static void add(Tape<T>& tape, Node<T>* node, T amount) {
-    tape.contribute(View<T>{node, 0, 1, 1.0}, 1.0, &amount);
-  }
+  static void add(Tape<T>& tape, Node<T>* node, T amount) { tape.contribute(View<T>{node, 0, 1, 1.0}, 1.0, &amount); }
   void backward(Tape<T>& tape) {
     if (out->gradient == nullptr) return;
     add(tape, a, static_cast<T>(weight_a) * *out->gradient);

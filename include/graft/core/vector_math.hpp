@@ -15,10 +15,13 @@ template <class Body>
 void for_pieces(std::size_t count, Body&& body) {
   const std::ptrdiff_t total = static_cast<std::ptrdiff_t>(count);
   const int pieces = static_cast<int>((total + vector_piece - 1) / vector_piece);
-  parallel_for(pieces, [&](int piece) {
-    const std::ptrdiff_t begin = piece * vector_piece;
-    body(begin, std::min(total, begin + vector_piece));
-  }, pieces > 2);
+  parallel_for(
+      pieces,
+      [&](int piece) {
+        const std::ptrdiff_t begin = piece * vector_piece;
+        body(begin, std::min(total, begin + vector_piece));
+      },
+      pieces > 2);
 }
 
 /// y += scale * x

@@ -1,6 +1,6 @@
 #pragma once
-/// \file dataset.hpp  Sets of images. Pixels stay uint8 in memory and are normalised on the fly; copies share them. A set with labels and
-/// one without are two types: training code that is handed an Unlabelled cannot see what the target's labels are.
+/// \file dataset.hpp  Sets of images. Pixels stay uint8 in memory and are normalised on the fly; copies share them. A set with
+/// labels and one without are two types: training code that is handed an Unlabelled cannot see what the target's labels are.
 #include "graft/config.hpp"
 #include "graft/core/error.hpp"
 #include "graft/core/shape.hpp"
@@ -27,7 +27,8 @@ class Unlabelled {
   }
   [[nodiscard]] std::size_t size() const { return pixels_ ? pixels_->shape(0) : 0; }
   [[nodiscard]] Shape shape() const {
-    return image_shape(static_cast<int>(pixels_->shape(1)), static_cast<int>(pixels_->shape(2)), static_cast<int>(pixels_->shape(3)));
+    return image_shape(static_cast<int>(pixels_->shape(1)), static_cast<int>(pixels_->shape(2)),
+                       static_cast<int>(pixels_->shape(3)));
   }
   [[nodiscard]] const std::string& name() const { return name_; }
   /// First byte of image `i`.
@@ -53,7 +54,8 @@ class Labelled {
     }
     for (std::size_t i = 0; i < labels_->size(); ++i) {
       if ((*labels_)[i] < 0 || (*labels_)[i] >= classes_) {
-        fail("the set '", name, "' has ", classes_, " classes, but the label of image ", i, " is ", (*labels_)[i], "; labels go from 0 to ", classes_ - 1, ".");
+        fail("the set '", name, "' has ", classes_, " classes, but the label of image ", i, " is ", (*labels_)[i],
+             "; labels go from 0 to ", classes_ - 1, ".");
       }
     }
   }
@@ -72,7 +74,8 @@ class Labelled {
     if (count > size()) fail("take(", count, ") of the set '", name(), "', which has ", size(), " images.");
     Pixels part(std::array<std::size_t, 4>{count, all().shape(1), all().shape(2), all().shape(3)});
     std::copy(all().data(), all().data() + part.size(), part.data());
-    return {name(), std::move(part), std::vector<std::int32_t>(labels_->begin(), labels_->begin() + static_cast<std::ptrdiff_t>(count)), classes_};
+    return {name(), std::move(part),
+            std::vector<std::int32_t>(labels_->begin(), labels_->begin() + static_cast<std::ptrdiff_t>(count)), classes_};
   }
 
  private:

@@ -1,6 +1,6 @@
 #pragma once
-/// \file idx.hpp  The IDX files of MNIST and its kin, plain or (with the CMake component graft::zlib) gzipped. Sizes in the header are checked
-/// against the file before memory is taken on their word.
+/// \file idx.hpp  The IDX files of MNIST and its kin, plain or (with the CMake component graft::zlib) gzipped. Sizes in the
+/// header are checked against the file before memory is taken on their word.
 #include "graft/config.hpp"
 #include "graft/core/error.hpp"
 #include "graft/data/dataset.hpp"
@@ -36,7 +36,9 @@ class ByteSource {
     }
 #else
     if (zipped_) {
-      fail("'", path_, "' is gzipped, but this program was built without zlib; link the CMake component graft::zlib, or unpack the file with gunzip.");
+      fail("'", path_,
+           "' is gzipped, but this program was built without zlib; link the CMake component graft::zlib, or unpack the file "
+           "with gunzip.");
     }
 #endif
     file_ = std::fopen(path_.c_str(), "rb");
@@ -60,7 +62,8 @@ class ByteSource {
       const int got = gzread(gz_, to + done, static_cast<unsigned>(std::min<std::size_t>(count - done, 1u << 20)));
       int code = Z_OK;
       const char* text = gzerror(gz_, &code);
-      if (got < 0 || (code != Z_OK && code != Z_STREAM_END)) fail("'", path_, "' is damaged (", text, "); download or copy it again.");
+      if (got < 0 || (code != Z_OK && code != Z_STREAM_END))
+        fail("'", path_, "' is damaged (", text, "); download or copy it again.");
       if (got == 0) break;
       done += static_cast<std::size_t>(got);
     }
@@ -87,21 +90,23 @@ struct IdxFile {
   std::vector<std::uint8_t> bytes;
 };
 
-/// Reads an IDX file of unsigned bytes with `dimensions` extents. Throws Error, naming the file, when it is cut short, too long, of another kind, or damaged.
+/// Reads an IDX file of unsigned bytes with `dimensions` extents. Throws Error, naming the file, when it is cut short, too
+/// long, of another kind, or damaged.
 inline IdxFile read_idx(const std::filesystem::path& path, int dimensions) {
   const std::string name = path.string();
   detail::ByteSource source(name);
   std::array<std::uint8_t, 4> word{};
   const auto next = [&] {
-    if (source.read(word.data(), 4) != 4) fail("'", name, "' is cut short: it ends inside its header; download or copy it again.");
+    if (source.read(word.data(), 4) != 4)
+      fail("'", name, "' is cut short: it ends inside its header; download or copy it again.");
     return std::uint32_t{word[0]} << 24 | std::uint32_t{word[1]} << 16 | std::uint32_t{word[2]} << 8 | word[3];
   };
   const std::uint32_t magic = next();
   if (magic >> 16 != 0 || (magic >> 8 & 0xff) != 0x08 || (magic & 0xff) != static_cast<std::uint32_t>(dimensions)) {
     char text[16];
     std::snprintf(text, sizeof text, "0x%08x", magic);
-    fail("'", name, "' is not an IDX file of bytes with ", dimensions, " extents: it begins with ", text, ", expected 0x0000080", dimensions,
-         "; were the image and the label file exchanged?");
+    fail("'", name, "' is not an IDX file of bytes with ", dimensions, " extents: it begins with ", text,
+         ", expected 0x0000080", dimensions, "; were the image and the label file exchanged?");
   }
   IdxFile file;
   constexpr std::size_t most = std::size_t{1} << 33;
@@ -109,7 +114,8 @@ inline IdxFile read_idx(const std::filesystem::path& path, int dimensions) {
   for (int i = 0; i < dimensions; ++i) {
     const std::size_t extent = next();
     if (extent == 0) fail("'", name, "' holds nothing: extent ", i, " is 0.");
-    if (total > most / extent) fail("'", name, "' claims more than ", most, " bytes; its header is damaged, or it is no such file.");
+    if (total > most / extent)
+      fail("'", name, "' claims more than ", most, " bytes; its header is damaged, or it is no such file.");
     total *= extent;
     file.extents.push_back(extent);
   }
@@ -120,10 +126,13 @@ inline IdxFile read_idx(const std::filesystem::path& path, int dimensions) {
     const std::size_t want = std::min(piece, total - have);
     file.bytes.resize(have + want);
     const std::size_t got = source.read(file.bytes.data() + have, want);
-    if (got != want) fail("'", name, "' is cut short: its header promises ", total, " bytes, but only ", have + got, " are there; download or copy it again.");
+    if (got != want)
+      fail("'", name, "' is cut short: its header promises ", total, " bytes, but only ", have + got,
+           " are there; download or copy it again.");
   }
   std::uint8_t extra = 0;
-  if (source.read(&extra, 1) != 0) fail("'", name, "' is too long: more bytes follow the ", total, " that its header promises; download or copy it again.");
+  if (source.read(&extra, 1) != 0)
+    fail("'", name, "' is too long: more bytes follow the ", total, " that its header promises; download or copy it again.");
   return file;
 }
 
@@ -138,8 +147,8 @@ inline void write_idx(const std::filesystem::path& path, const std::vector<std::
     for (int shift = 24; shift >= 0; shift -= 8) head.push_back(static_cast<std::uint8_t>(extent >> shift & 0xff));
     total *= extent;
   }
-  const bool ok = std::fwrite(head.data(), 1, head.size(), file.get()) == head.size() && std::fwrite(bytes, 1, total, file.get()) == total &&
-                  std::fflush(file.get()) == 0;
+  const bool ok = std::fwrite(head.data(), 1, head.size(), file.get()) == head.size() &&
+                  std::fwrite(bytes, 1, total, file.get()) == total && std::fflush(file.get()) == 0;
   file.reset();
   if (!ok) {
     std::filesystem::remove(temporary);
@@ -149,7 +158,8 @@ inline void write_idx(const std::filesystem::path& path, const std::vector<std::
 }
 
 /// A pair of IDX files as a set: images of 3 extents (grey) or 4 (colour), labels of 1.
-inline Labelled read_idx_pair(const std::string& name, const std::filesystem::path& images, const std::filesystem::path& labels, int classes = 10) {
+inline Labelled read_idx_pair(const std::string& name, const std::filesystem::path& images, const std::filesystem::path& labels,
+                              int classes = 10) {
   IdxFile marks = read_idx(labels, 1);
   detail::ByteSource probe(images.string());
   std::array<std::uint8_t, 4> magic{};
@@ -162,24 +172,28 @@ inline Labelled read_idx_pair(const std::string& name, const std::filesystem::pa
   }
   for (std::size_t i = 0; i < marks.bytes.size(); ++i) {
     if (marks.bytes[i] >= classes) {
-      fail("'", labels.string(), "': label ", i, " is ", static_cast<int>(marks.bytes[i]), ", but labels go from 0 to ", classes - 1, ".");
+      fail("'", labels.string(), "': label ", i, " is ", static_cast<int>(marks.bytes[i]), ", but labels go from 0 to ",
+           classes - 1, ".");
     }
   }
-  Pixels pixels(std::array<std::size_t, 4>{pictures.extents[0], pictures.extents[1], pictures.extents[2], dimensions == 4 ? pictures.extents[3] : 1});
+  Pixels pixels(std::array<std::size_t, 4>{pictures.extents[0], pictures.extents[1], pictures.extents[2],
+                                           dimensions == 4 ? pictures.extents[3] : 1});
   std::copy(pictures.bytes.begin(), pictures.bytes.end(), pixels.data());
   return {name, std::move(pixels), std::vector<std::int32_t>(marks.bytes.begin(), marks.bytes.end()), classes};
 }
 
 /// `folder` / `stem`, as plain or gzipped file, with a dash or a dot before "idx": the names that are about.
 inline std::filesystem::path find_idx(const std::filesystem::path& folder, const std::string& stem, const std::string& kind) {
-  if (!std::filesystem::is_directory(folder)) fail("'", folder.string(), "' is not a folder; give the folder that holds ", stem, "-", kind, "-ubyte[.gz].");
+  if (!std::filesystem::is_directory(folder))
+    fail("'", folder.string(), "' is not a folder; give the folder that holds ", stem, "-", kind, "-ubyte[.gz].");
   for (const char* dash : {"-", "."}) {
     for (const char* end : {"-ubyte", "-ubyte.gz"}) {
       std::filesystem::path path = folder / (stem + dash + kind + end);
       if (std::filesystem::is_regular_file(path)) return path;
     }
   }
-  fail("the folder '", folder.string(), "' has no ", stem, "-", kind, "-ubyte or ", stem, "-", kind, "-ubyte.gz; give the folder of an MNIST-like set.");
+  fail("the folder '", folder.string(), "' has no ", stem, "-", kind, "-ubyte or ", stem, "-", kind,
+       "-ubyte.gz; give the folder of an MNIST-like set.");
 }
 
 }  // namespace data

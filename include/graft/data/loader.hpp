@@ -1,7 +1,8 @@
 #pragma once
-/// \file loader.hpp  Batches. Each domain is an endless stream, the concatenation of freshly shuffled passes over its set; step s takes positions
-/// [s b, (s + 1) b). So every batch is full, nothing is dropped, the shorter of two sets reshuffles and goes on, and the order is a
-/// function of (seed, step) alone: the same for any number of threads, with or without prefetch, and after a resume.
+/// \file loader.hpp  Batches. Each domain is an endless stream, the concatenation of freshly shuffled passes over its set; step
+/// s takes positions [s b, (s + 1) b). So every batch is full, nothing is dropped, the shorter of two sets reshuffles and goes
+/// on, and the order is a function of (seed, step) alone: the same for any number of threads, with or without prefetch, and
+/// after a resume.
 #include "graft/config.hpp"
 #include "graft/core/labels.hpp"
 #include "graft/core/random.hpp"
@@ -36,9 +37,9 @@ struct PairedBatch {
   const T* images = nullptr;
   int source_count = 0;
   int target_count = 0;
-  std::size_t row = 0;            ///< numbers of one sample
-  const int* labels = nullptr;    ///< source_count of them
-  const int* domains = nullptr;   ///< source_count zeros, then target_count ones
+  std::size_t row = 0;           ///< numbers of one sample
+  const int* labels = nullptr;   ///< source_count of them
+  const int* domains = nullptr;  ///< source_count zeros, then target_count ones
   [[nodiscard]] Rows<T> rows() const { return {images, source_count + target_count, source_count}; }
   [[nodiscard]] Rows<T> source() const { return {images, source_count, source_count}; }
   [[nodiscard]] Rows<T> target() const { return {images + static_cast<std::size_t>(source_count) * row, target_count, 0}; }
@@ -255,7 +256,8 @@ class PairedLoader {
   }
   /// Steps until the longer set has been seen once.
   [[nodiscard]] int steps_per_epoch() const {
-    return std::max(detail::steps_for(source_.size(), options_.source_batch), detail::steps_for(target_.size(), options_.target_batch));
+    return std::max(detail::steps_for(source_.size(), options_.source_batch),
+                    detail::steps_for(target_.size(), options_.target_batch));
   }
   /// Continues at any step of the run.
   void seek(std::uint64_t step) { step_ = step; }
@@ -263,7 +265,8 @@ class PairedLoader {
   PairedBatch<T> next() {
     const int slot = prefetcher_.next(step_, options_.prefetch, [this](int s, std::uint64_t step) { fill(s, step); });
     ++step_;
-    return {slots_[slot].images.data(), options_.source_batch, options_.target_batch, to_.size(), slots_[slot].labels.data(), domains_.data()};
+    return {slots_[slot].images.data(), options_.source_batch, options_.target_batch, to_.size(),
+            slots_[slot].labels.data(), domains_.data()};
   }
 
  private:

@@ -30,12 +30,13 @@ struct Normalize {
     return result;
   }
 
-  /// Throws Error when images of shape `from` cannot become samples of shape `to`: the extents must agree, but grey may become colour.
+  /// Throws Error when images of shape `from` cannot become samples of shape `to`: the extents must agree, but grey may become
+  /// colour.
   static void check(const std::string& set, Shape from, Shape to) {
     if (from.size() == to.size() && (to.is_vector() || (from.h == to.h && from.w == to.w && from.c == to.c))) return;
     if (from.c == 1 && from.h == to.h && from.w == to.w && to.c <= 4) return;
-    fail("the images of '", set, "' are ", from.h, " x ", from.w, " x ", from.c, " but the net takes ", to.h, " x ", to.w, " x ", to.c,
-         "; resize them or declare the net on Image<", from.h, ", ", from.w, ", ", from.c, ">.");
+    fail("the images of '", set, "' are ", from.h, " x ", from.w, " x ", from.c, " but the net takes ", to.h, " x ", to.w,
+         " x ", to.c, "; resize them or declare the net on Image<", from.h, ", ", from.w, ", ", from.c, ">.");
   }
 
   /// One image; `from` and `to` as check() allows.
@@ -69,7 +70,8 @@ struct Normalize {
     for (std::size_t p = 0; p < count; ++p) {
       for (std::size_t k = 0; k < c && k < 4; ++k) totals[k] += at[p * c + k];
     }
-    for (std::size_t k = 0; k < 4 && k < static_cast<std::size_t>(channels); ++k) sum[k] += static_cast<double>(totals[c == 1 ? 0 : k]);
+    for (std::size_t k = 0; k < 4 && k < static_cast<std::size_t>(channels); ++k)
+      sum[k] += static_cast<double>(totals[c == 1 ? 0 : k]);
     pixels += static_cast<double>(count);
   }
 };

@@ -1,7 +1,8 @@
 #pragma once
-/// \file synthetic_digits.hpp  Two worlds of digits that the library draws itself, so that everything runs with nothing downloaded: strokes with a
-/// random affine warp, thickness and blur; the source is white on black like MNIST, the target inverts coloured, natural-looking texture like
-/// MNIST-M. Image i of a seed is the same on every machine with the same floating point, for any number of threads.
+/// \file synthetic_digits.hpp  Two worlds of digits that the library draws itself, so that everything runs with nothing
+/// downloaded: strokes with a random affine warp, thickness and blur; the source is white on black like MNIST, the target is
+/// painted on coloured, natural-looking texture. Image i of a seed is the same on every machine with the same floating point,
+/// for any number of threads.
 #include "graft/config.hpp"
 #include "graft/core/parallel.hpp"
 #include "graft/core/random.hpp"
@@ -33,19 +34,58 @@ struct Stroke {
 inline const std::vector<std::vector<Stroke>>& digit_strokes(int digit) {
   using Ways = std::vector<std::vector<Stroke>>;
   static const std::array<Ways, 10> all{
-      Ways{{{true, {{.5, .06}, {.3, .14}, {.2, .36}, {.2, .64}, {.3, .87}, {.5, .95}, {.7, .87}, {.8, .64}, {.8, .36}, {.7, .14}, {.5, .06}}}},
+      Ways{{{true,
+             {{.5, .06},
+              {.3, .14},
+              {.2, .36},
+              {.2, .64},
+              {.3, .87},
+              {.5, .95},
+              {.7, .87},
+              {.8, .64},
+              {.8, .36},
+              {.7, .14},
+              {.5, .06}}}},
            {{true, {{.56, .06}, {.34, .2}, {.24, .5}, {.3, .82}, {.48, .95}, {.68, .82}, {.76, .5}, {.7, .2}, {.5, .08}}}}},
       Ways{{{false, {{.5, .06}, {.5, .95}}}}, {{false, {{.34, .24}, {.54, .06}, {.54, .95}}}}},
-      Ways{{{true, {{.22, .28}, {.34, .1}, {.58, .06}, {.76, .22}, {.7, .46}, {.46, .7}, {.2, .92}}}, {false, {{.2, .92}, {.82, .92}}}},
-           {{true, {{.22, .26}, {.4, .08}, {.66, .1}, {.74, .32}, {.56, .62}, {.3, .86}, {.22, .78}, {.36, .76}, {.6, .92}, {.84, .86}}}}},
-      Ways{{{true, {{.24, .14}, {.5, .05}, {.74, .18}, {.68, .4}, {.44, .48}}}, {true, {{.44, .48}, {.72, .56}, {.78, .78}, {.54, .95}, {.22, .86}}}}},
+      Ways{{{true, {{.22, .28}, {.34, .1}, {.58, .06}, {.76, .22}, {.7, .46}, {.46, .7}, {.2, .92}}},
+            {false, {{.2, .92}, {.82, .92}}}},
+           {{true,
+             {{.22, .26},
+              {.4, .08},
+              {.66, .1},
+              {.74, .32},
+              {.56, .62},
+              {.3, .86},
+              {.22, .78},
+              {.36, .76},
+              {.6, .92},
+              {.84, .86}}}}},
+      Ways{{{true, {{.24, .14}, {.5, .05}, {.74, .18}, {.68, .4}, {.44, .48}}},
+            {true, {{.44, .48}, {.72, .56}, {.78, .78}, {.54, .95}, {.22, .86}}}}},
       Ways{{{false, {{.62, .06}, {.18, .64}, {.86, .64}}}, {false, {{.64, .34}, {.62, .95}}}},
            {{false, {{.26, .08}, {.22, .54}, {.8, .5}}}, {false, {{.74, .08}, {.68, .95}}}}},
-      Ways{{{false, {{.76, .07}, {.32, .08}, {.28, .44}}}, {true, {{.28, .44}, {.5, .38}, {.75, .52}, {.76, .78}, {.5, .95}, {.2, .86}}}}},
+      Ways{{{false, {{.76, .07}, {.32, .08}, {.28, .44}}},
+            {true, {{.28, .44}, {.5, .38}, {.75, .52}, {.76, .78}, {.5, .95}, {.2, .86}}}}},
       Ways{{{true, {{.66, .06}, {.42, .24}, {.26, .54}, {.28, .82}, {.5, .95}, {.72, .82}, {.72, .62}, {.52, .5}, {.3, .64}}}}},
-      Ways{{{false, {{.2, .1}, {.8, .1}, {.42, .95}}}}, {{false, {{.2, .1}, {.8, .1}, {.42, .95}}}, {false, {{.36, .5}, {.72, .5}}}}},
-      Ways{{{true, {{.5, .48}, {.28, .32}, {.34, .1}, {.5, .05}, {.66, .1}, {.72, .3}, {.5, .48}, {.26, .7}, {.32, .9}, {.5, .96}, {.7, .9}, {.76, .7}, {.5, .48}}}}},
-      Ways{{{true, {{.72, .3}, {.6, .08}, {.38, .08}, {.26, .28}, {.36, .48}, {.58, .48}, {.72, .3}}}, {true, {{.72, .3}, {.72, .6}, {.6, .95}}}},
+      Ways{{{false, {{.2, .1}, {.8, .1}, {.42, .95}}}},
+           {{false, {{.2, .1}, {.8, .1}, {.42, .95}}}, {false, {{.36, .5}, {.72, .5}}}}},
+      Ways{{{true,
+             {{.5, .48},
+              {.28, .32},
+              {.34, .1},
+              {.5, .05},
+              {.66, .1},
+              {.72, .3},
+              {.5, .48},
+              {.26, .7},
+              {.32, .9},
+              {.5, .96},
+              {.7, .9},
+              {.76, .7},
+              {.5, .48}}}}},
+      Ways{{{true, {{.72, .3}, {.6, .08}, {.38, .08}, {.26, .28}, {.36, .48}, {.58, .48}, {.72, .3}}},
+            {true, {{.72, .3}, {.72, .6}, {.6, .95}}}},
            {{true, {{.72, .26}, {.54, .07}, {.3, .16}, {.3, .42}, {.54, .5}, {.72, .3}}}, {false, {{.73, .2}, {.72, .95}}}}}};
   return all[static_cast<std::size_t>(digit)];
 }
@@ -119,19 +159,20 @@ inline void draw_digit(int digit, Random& random, float* ink) {
   }
 }
 
-/// A colourful background in [0, 255], 28 x 28 x 3: octaves of smooth noise in brightness and colour over a gradient, with a few hard edges, as a
-/// crop of a photograph has.
+/// A colourful background in [0, 255], 28 x 28 x 3: octaves of smooth noise in brightness and colour over a gradient, with a
+/// few hard edges, as a crop of a photograph has.
 inline void draw_texture(Random& random, float* out) {
   constexpr int side = 28;
-  const double base = random.uniform(30.0, 225.0);
+  const double base = random.uniform(30.0, 160.0);
   std::array<double, 3> tint{};
   for (double& t : tint) t = random.uniform(-45.0, 45.0);
-  const double contrast = random.uniform(10.0, 75.0);
+  const double contrast = random.uniform(10.0, 60.0);
   const double slope_x = random.uniform(-2.0, 2.0), slope_y = random.uniform(-2.0, 2.0);
   for (int y = 0; y < side; ++y) {
     for (int x = 0; x < side; ++x) {
       for (std::size_t k = 0; k < 3; ++k) {
-        out[static_cast<std::size_t>(y * side + x) * 3 + k] = static_cast<float>(base + tint[k] + slope_x * (x - 14) + slope_y * (y - 14));
+        out[static_cast<std::size_t>(y * side + x) * 3 + k] =
+            static_cast<float>(base + tint[k] + slope_x * (x - 14) + slope_y * (y - 14));
       }
     }
   }
@@ -155,7 +196,8 @@ inline void draw_texture(Random& random, float* out) {
           return (at(0, 0) * (1 - sx) + at(1, 0) * sx) * (1 - sy) + (at(0, 1) * (1 - sx) + at(1, 1) * sx) * sy;
         };
         const double brightness = smooth(0);
-        for (std::size_t k = 0; k < 3; ++k) out[static_cast<std::size_t>(y * side + x) * 3 + k] += static_cast<float>(brightness + smooth(k + 1));
+        for (std::size_t k = 0; k < 3; ++k)
+          out[static_cast<std::size_t>(y * side + x) * 3 + k] += static_cast<float>(brightness + smooth(k + 1));
       }
     }
   }
@@ -163,12 +205,13 @@ inline void draw_texture(Random& random, float* out) {
     const double angle = random.uniform(0.0, 6.283185307179586);
     const double offset = random.uniform(-10.0, 10.0);
     std::array<double, 3> shift{};
-    const double bright = random.uniform(-80.0, 80.0);
+    const double bright = random.uniform(-60.0, 60.0);
     for (double& s : shift) s = bright + random.uniform(-25.0, 25.0);
     for (int y = 0; y < side; ++y) {
       for (int x = 0; x < side; ++x) {
         const double part = std::clamp(std::cos(angle) * (x - 14) + std::sin(angle) * (y - 14) - offset + 0.5, 0.0, 1.0);
-        for (std::size_t k = 0; k < 3; ++k) out[static_cast<std::size_t>(y * side + x) * 3 + k] += static_cast<float>(part * shift[k]);
+        for (std::size_t k = 0; k < 3; ++k)
+          out[static_cast<std::size_t>(y * side + x) * 3 + k] += static_cast<float>(part * shift[k]);
       }
     }
   }
@@ -177,7 +220,8 @@ inline void draw_texture(Random& random, float* out) {
 
 }  // namespace detail
 
-/// `count` digits, the classes in turn: source 28 x 28 x 1, target 28 x 28 x 3. Give the training and the test part different seeds.
+/// `count` digits, the classes in turn: source 28 x 28 x 1, target 28 x 28 x 3. Give the training and the test part different
+/// seeds.
 inline Labelled synthetic_digits(std::size_t count, std::uint64_t seed, Domain domain) {
   constexpr std::size_t area = 28 * 28;
   const std::size_t channels = domain == Domain::source ? 1 : 3;
@@ -199,14 +243,18 @@ inline Labelled synthetic_digits(std::size_t count, std::uint64_t seed, Domain d
         continue;
       }
       detail::draw_texture(random, texture.data());
+      const double light = random.uniform(60.0, 130.0);  // the digit is painted on, brighter than what it stands on
+      std::array<float, 3> paint;
+      for (float& p : paint) p = static_cast<float>(light * random.uniform(0.6, 1.2));
       for (std::size_t p = 0; p < area; ++p) {
         for (std::size_t k = 0; k < 3; ++k) {
-          out[p * 3 + k] = static_cast<std::uint8_t>(std::lround(std::abs(texture[p * 3 + k] - 255.0f * ink[p])));
+          out[p * 3 + k] = static_cast<std::uint8_t>(std::lround(std::min(255.0f, texture[p * 3 + k] + paint[k] * ink[p])));
         }
       }
     }
   });
-  return {domain == Domain::source ? "synthetic digits" : "synthetic digits on texture", std::move(pixels), std::move(labels), 10};
+  return {domain == Domain::source ? "synthetic digits" : "synthetic digits on texture", std::move(pixels), std::move(labels),
+          10};
 }
 
 }  // namespace data

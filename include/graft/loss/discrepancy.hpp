@@ -10,11 +10,12 @@ GRAFT_BEGIN
 using kernel::Estimator;
 using kernel::MmdOptions;
 
-/// Squared maximum mean discrepancy between two batches (Gretton et al. 2012) with one or several Gaussian kernels. Batches may differ in size,
-/// except for the linear-time estimator. Memory: (nx + ny)^2 numbers, never nx * ny * d.
+/// Squared maximum mean discrepancy between two batches (Gretton et al. 2012) with one or several Gaussian kernels. Batches may
+/// differ in size, except for the linear-time estimator. Memory: (nx + ny)^2 numbers, never nx * ny * d.
 template <Shape S, Kind A, Kind B, class T>
 Loss<T> mmd(const Var<S, A, T>& x, const Var<S, B, T>& y, const MmdOptions& options = {}) {
-  static_assert(A != Kind::probabilities && B != Kind::probabilities, "graft: mmd compares features or logits, not probabilities.");
+  static_assert(A != Kind::probabilities && B != Kind::probabilities,
+                "graft: mmd compares features or logits, not probabilities.");
   return detail::record_loss(x, y, [&](const T* px, const T* py, T* dx, T* dy) {
     return kernel::mmd(Cpu{}, x.count(), y.count(), static_cast<int>(S.size()), px, py, options, dx, dy);
   });
@@ -23,7 +24,8 @@ Loss<T> mmd(const Var<S, A, T>& x, const Var<S, B, T>& y, const MmdOptions& opti
 /// |C_x - C_y|_F^2 / (4 d^2), the unbiased covariances of both batches (Sun & Saenko 2016). At least two rows each.
 template <Shape S, Kind A, Kind B, class T>
 Loss<T> coral(const Var<S, A, T>& x, const Var<S, B, T>& y) {
-  if (x.count() < 2 || y.count() < 2) fail("coral: batches of ", x.count(), " and ", y.count(), " rows; a covariance needs at least 2.");
+  if (x.count() < 2 || y.count() < 2)
+    fail("coral: batches of ", x.count(), " and ", y.count(), " rows; a covariance needs at least 2.");
   return detail::record_loss(x, y, [&](const T* px, const T* py, T* dx, T* dy) {
     return kernel::coral(Cpu{}, x.count(), y.count(), static_cast<int>(S.size()), px, py, dx, dy);
   });

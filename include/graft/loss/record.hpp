@@ -1,6 +1,6 @@
 #pragma once
-/// \file record.hpp  How a loss gets onto the tape: its kernel gives the value and the gradient of the unit loss in one pass, and the way
-/// back multiplies that gradient by the loss's weight.
+/// \file record.hpp  How a loss gets onto the tape: its kernel gives the value and the gradient of the unit loss in one pass,
+/// and the way back multiplies that gradient by the loss's weight.
 #include "graft/config.hpp"
 #include "graft/core/tape.hpp"
 

@@ -13,19 +13,23 @@ using kernel::CrossEntropyOptions;
 template <Shape Head, int Classes>
 struct HeadAndLabelsDiffer {
   static_assert(Classes == 0 || Head.c == Classes,
-                "graft: the head's outputs and the labels' classes differ in number; give Dense<classes> or the labels that belong to this head "
+                "graft: the head's outputs and the labels' classes differ in number; give Dense<classes> or the labels that "
+                "belong to this head "
                 "(domain labels have 2 classes).");
   static constexpr bool ok = true;
 };
 template <Kind Given>
 struct LossWantsLogits {
-  static_assert(Given != Kind::probabilities, "graft: this loss applies softmax or sigmoid itself and wants logits; remove Softmax or Sigmoid from the head.");
-  static_assert(Given != Kind::features, "graft: this loss wants logits but the net ends in features; end the head with Dense<classes>.");
+  static_assert(
+      Given != Kind::probabilities,
+      "graft: this loss applies softmax or sigmoid itself and wants logits; remove Softmax or Sigmoid from the head.");
+  static_assert(Given != Kind::features,
+                "graft: this loss wants logits but the net ends in features; end the head with Dense<classes>.");
   static constexpr bool ok = true;
 };
 
-/// Softmax cross-entropy from logits and integer labels, one for each row. Options: label smoothing, class weights (the mean is then
-/// weighted, as in PyTorch), one label value that is ignored. Throws Error for a label out of range.
+/// Softmax cross-entropy from logits and integer labels, one for each row. Options: label smoothing, class weights (the mean is
+/// then weighted, as in PyTorch), one label value that is ignored. Throws Error for a label out of range.
 template <Shape S, Kind K, class T, int Classes>
 Loss<T> cross_entropy(const Var<S, K, T>& logits, ClassLabels<Classes> labels, const CrossEntropyOptions<T>& options = {}) {
   static_assert(LossWantsLogits<K>::ok && HeadAndLabelsDiffer<S, Classes>::ok);
@@ -57,7 +61,8 @@ Loss<T> binary_cross_entropy(const Var<S, K, T>& logits, const T* targets) {
 /// Mean over all numbers of (a - b)^2.
 template <Shape S, Kind A, Kind B, class T>
 Loss<T> mean_squared_error(const Var<S, A, T>& a, const Var<S, B, T>& b) {
-  if (a.count() != b.count()) fail("mean_squared_error: ", a.count(), " rows against ", b.count(), "; both must have the same number.");
+  if (a.count() != b.count())
+    fail("mean_squared_error: ", a.count(), " rows against ", b.count(), "; both must have the same number.");
   return detail::record_loss(a, b, [&](const T* x, const T* y, T* dx, T* dy) {
     return kernel::mean_squared_error(Cpu{}, static_cast<std::ptrdiff_t>(a.view.size()), x, y, dx, dy);
   });

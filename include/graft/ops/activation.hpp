@@ -11,10 +11,14 @@ namespace detail {
 /// What a convolution or dense kernel can apply itself.
 constexpr Act fused(kernel::Activation a) {
   switch (a) {
-    case kernel::Activation::relu: return Act::relu;
-    case kernel::Activation::relu6: return Act::relu6;
-    case kernel::Activation::leaky_relu: return Act::leaky_relu;
-    default: return Act::none;
+    case kernel::Activation::relu:
+      return Act::relu;
+    case kernel::Activation::relu6:
+      return Act::relu6;
+    case kernel::Activation::leaky_relu:
+      return Act::leaky_relu;
+    default:
+      return Act::none;
   }
 }
 
@@ -34,13 +38,15 @@ struct Elementwise {
 
   template <class T>
   static void* forward(Run<T>& run, const Place<T>& at, const T* x, T* y) {
-    kernel::activation_forward(Cpu{}, A, alpha, static_cast<std::ptrdiff_t>(run.n) * static_cast<std::ptrdiff_t>(at.in.size()), x, y);
+    kernel::activation_forward(Cpu{}, A, alpha, static_cast<std::ptrdiff_t>(run.n) * static_cast<std::ptrdiff_t>(at.in.size()),
+                               x, y);
     return nullptr;
   }
   template <class T>
   static void backward(Run<T>& run, const Place<T>& at, const T* x, const T* y, void*, T* dy, T* dx) {
     if (dx == nullptr) return;
-    kernel::activation_backward(Cpu{}, A, alpha, static_cast<std::ptrdiff_t>(run.n) * static_cast<std::ptrdiff_t>(at.in.size()), x, y, dy, dx);
+    kernel::activation_backward(Cpu{}, A, alpha, static_cast<std::ptrdiff_t>(run.n) * static_cast<std::ptrdiff_t>(at.in.size()),
+                                x, y, dy, dx);
   }
 };
 }  // namespace detail

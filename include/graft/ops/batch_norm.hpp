@@ -16,9 +16,10 @@ struct Norm {
 inline constexpr Norm keras_norm{0.99, 1e-3, false};
 inline constexpr Norm torch_norm{0.9, 1e-5, true};
 
-/// y = gamma (x - mean) / sqrt(variance + epsilon) + beta per channel. In training the mean and (biased) variance are the batch's and the
-/// running ones are updated; in inference, or when the model's statistics are fixed (Model::set_statistics_fixed), the running ones serve.
-/// Parameters "gamma", "beta"; statistics "running_mean", "running_var". Any shape, kept.
+/// y = gamma (x - mean) / sqrt(variance + epsilon) + beta per channel. In training the mean and (biased) variance are the
+/// batch's and the running ones are updated; in inference, or when the model's statistics are fixed
+/// (Model::set_statistics_fixed), the running ones serve. Parameters "gamma", "beta"; statistics "running_mean", "running_var".
+/// Any shape, kept.
 template <Norm O = keras_norm>
 struct BatchNorm {
   static constexpr const char* name = "BatchNorm";
@@ -45,7 +46,8 @@ struct BatchNorm {
     const T* gamma = at.weights;
     const T* beta = at.weights + c;
     if (!run.training || at.fixed_statistics[0] != 0) {
-      kernel::batch_norm_forward_infer(Cpu{}, rows, c, x, gamma, beta, static_cast<T>(O.epsilon), at.statistics, at.statistics + c, y);
+      kernel::batch_norm_forward_infer(Cpu{}, rows, c, x, gamma, beta, static_cast<T>(O.epsilon), at.statistics,
+                                       at.statistics + c, y);
       return nullptr;
     }
     T* kept = run.arena->template take<T>(3 * static_cast<std::size_t>(c));
@@ -65,8 +67,8 @@ struct BatchNorm {
     T* dgamma = at.gradients;
     T* dbeta = at.gradients != nullptr ? at.gradients + c : nullptr;
     if (kept == nullptr) {
-      kernel::batch_norm_backward_infer(Cpu{}, rows, c, x, at.statistics, at.statistics + c, static_cast<T>(O.epsilon), at.weights, dy,
-                                        dx, dgamma, dbeta);
+      kernel::batch_norm_backward_infer(Cpu{}, rows, c, x, at.statistics, at.statistics + c, static_cast<T>(O.epsilon),
+                                        at.weights, dy, dx, dgamma, dbeta);
       return;
     }
     const T* mean = static_cast<const T*>(kept);

@@ -84,8 +84,8 @@ struct Branches {
 
 }  // namespace detail
 
-/// The sum of its branches: `Sum<Branch<Conv2D<64, 3, ...>, BatchNorm<>>, Branch<>>` is a residual block, an empty branch the identity.
-/// All branches must give one shape.
+/// The sum of its branches: `Sum<Branch<Conv2D<64, 3, ...>, BatchNorm<>>, Branch<>>` is a residual block, an empty branch the
+/// identity. All branches must give one shape.
 template <class... Bs>
 struct Sum {
   static_assert(sizeof...(Bs) >= 2, "graft: Sum takes at least two branches.");
@@ -198,9 +198,11 @@ struct Concat {
   }
   template <class F>
   static void copy_channels(int n, Shape part, Shape whole, std::size_t before, F&& copy) {
-    const std::size_t rows = static_cast<std::size_t>(n) * static_cast<std::size_t>(whole.h) * static_cast<std::size_t>(whole.w);
+    const std::size_t rows =
+        static_cast<std::size_t>(n) * static_cast<std::size_t>(whole.h) * static_cast<std::size_t>(whole.w);
     const std::size_t channels = static_cast<std::size_t>(part.c);
-    for (std::size_t row = 0; row < rows; ++row) copy(row * static_cast<std::size_t>(whole.c) + before, row * channels, channels);
+    for (std::size_t row = 0; row < rows; ++row)
+      copy(row * static_cast<std::size_t>(whole.c) + before, row * channels, channels);
   }
 };
 

@@ -17,7 +17,8 @@ struct Conv {
 
 namespace detail {
 constexpr bool sensible(Size kernel, const Conv& o) {
-  const bool sizes = kernel.h >= 1 && kernel.w >= 1 && o.stride.h >= 1 && o.stride.w >= 1 && o.dilation.h >= 1 && o.dilation.w >= 1;
+  const bool sizes =
+      kernel.h >= 1 && kernel.w >= 1 && o.stride.h >= 1 && o.stride.w >= 1 && o.dilation.h >= 1 && o.dilation.w >= 1;
   const Padding& p = o.padding;
   return sizes && o.groups >= 1 && p.top >= 0 && p.bottom >= 0 && p.left >= 0 && p.right >= 0;
 }
@@ -43,14 +44,20 @@ struct Conv2D {
   template <class V>
   static constexpr void visit(Shape in, V&& v) {
     const double taps = static_cast<double>(Kernel.h) * Kernel.w;
-    v(Weight{"w", Role::kernel, {Kernel.h, Kernel.w, in.c / O.groups, Filters}, 4, taps * (in.c / O.groups), taps * (Filters / O.groups)});
+    v(Weight{"w",
+             Role::kernel,
+             {Kernel.h, Kernel.w, in.c / O.groups, Filters},
+             4,
+             taps * (in.c / O.groups),
+             taps * (Filters / O.groups)});
     if (O.bias) v(Weight{"b", Role::bias, {Filters, 1, 1, 1}, 1, taps * (in.c / O.groups)});
   }
 
   template <class T>
   static void* forward(Run<T>& run, const Place<T>& at, const T* x, T* y) {
     std::uint8_t* argmax = nullptr;
-    if (at.epilogue.pool && run.keep) argmax = run.arena->template take<std::uint8_t>(static_cast<std::size_t>(run.n) * at.out.size());
+    if (at.epilogue.pool && run.keep)
+      argmax = run.arena->template take<std::uint8_t>(static_cast<std::size_t>(run.n) * at.out.size());
     kernel::conv2d_forward(Cpu{}, extents(at.in, run.n), x, at.weights, bias(at.weights, at.in), at.epilogue, y, argmax);
     return argmax;
   }
@@ -58,22 +65,22 @@ struct Conv2D {
   template <class T>
   static void backward(Run<T>& run, const Place<T>& at, const T* x, const T* y, void* kept, T* dy, T* dx) {
     T* db = at.gradients != nullptr ? const_cast<T*>(bias(at.gradients, at.in)) : nullptr;
-    kernel::conv2d_backward(Cpu{}, extents(at.in, run.n), x, at.weights, y, static_cast<const std::uint8_t*>(kept), dy, at.epilogue,
-                            dx, at.gradients, db);
+    kernel::conv2d_backward(Cpu{}, extents(at.in, run.n), x, at.weights, y, static_cast<const std::uint8_t*>(kept), dy,
+                            at.epilogue, dx, at.gradients, db);
   }
 
   static constexpr ConvExtents extents(Shape in, int n) {
     const Window window = slide(in.h, in.w, Kernel, O.stride, O.padding, O.dilation);
-    return {n,          in.h,       in.w,       in.c,       window.oh,  window.ow,   Filters, Kernel.h, Kernel.w,
-            O.stride.h, O.stride.w, O.dilation.h, O.dilation.w, window.top, window.left, O.groups};
+    return {n,        in.h,       in.w,       in.c,         window.oh,    window.ow,  Filters,     Kernel.h,
+            Kernel.w, O.stride.h, O.stride.w, O.dilation.h, O.dilation.w, window.top, window.left, O.groups};
   }
 
  private:
   template <class T>
   static const T* bias(const T* weights, Shape in) {
     if (!O.bias) return nullptr;
-    return weights + static_cast<std::size_t>(Kernel.h) * static_cast<std::size_t>(Kernel.w) * static_cast<std::size_t>(in.c / O.groups) *
-                         static_cast<std::size_t>(Filters);
+    return weights + static_cast<std::size_t>(Kernel.h) * static_cast<std::size_t>(Kernel.w) *
+                         static_cast<std::size_t>(in.c / O.groups) * static_cast<std::size_t>(Filters);
   }
 };
 

@@ -34,7 +34,8 @@ struct Dense {
   template <class T>
   static void backward(Run<T>& run, const Place<T>& at, const T* x, const T* y, void*, T* dy, T* dx) {
     T* db = Bias && at.gradients != nullptr ? at.gradients + at.in.size() * Units : nullptr;
-    kernel::dense_backward(Cpu{}, run.n, static_cast<int>(at.in.size()), Units, x, at.weights, y, dy, at.epilogue, dx, at.gradients, db);
+    kernel::dense_backward(Cpu{}, run.n, static_cast<int>(at.in.size()), Units, x, at.weights, y, dy, at.epilogue, dx,
+                           at.gradients, db);
   }
 };
 

@@ -7,8 +7,8 @@
 
 GRAFT_BEGIN
 
-/// Each channel is convolved with a kernel of its own, plus a bias. Image<H, W, C> -> Image<H', W', C>; weights "w": kh x kw x C,
-/// bias "b": C. `O.groups` is not used.
+/// Each channel is convolved with a kernel of its own, plus a bias. Image<H, W, C> -> Image<H', W', C>; weights "w": kh x kw x
+/// C, bias "b": C. `O.groups` is not used.
 template <Size Kernel, Conv O = Conv{}>
 struct DepthwiseConv2D {
   static constexpr const char* name = "DepthwiseConv2D";
@@ -44,8 +44,8 @@ struct DepthwiseConv2D {
  private:
   static constexpr ConvExtents extents(Shape in, int n) {
     const Window window = slide(in.h, in.w, Kernel, O.stride, O.padding, O.dilation);
-    return {n,          in.h,       in.w,         in.c,         window.oh,  window.ow,   in.c, Kernel.h, Kernel.w,
-            O.stride.h, O.stride.w, O.dilation.h, O.dilation.w, window.top, window.left, in.c};
+    return {n,        in.h,       in.w,       in.c,         window.oh,    window.ow,  in.c,        Kernel.h,
+            Kernel.w, O.stride.h, O.stride.w, O.dilation.h, O.dilation.w, window.top, window.left, in.c};
   }
   template <class T>
   static const T* bias(const T* weights, Shape in) {

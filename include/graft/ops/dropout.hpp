@@ -9,8 +9,8 @@
 
 GRAFT_BEGIN
 
-/// Sets each number to zero with probability Rate in training and does nothing in inference. The mask is a function of (model's seed,
-/// step, layer, element): backward draws it again instead of keeping it.
+/// Sets each number to zero with probability Rate in training and does nothing in inference. The mask is a function of (model's
+/// seed, step, layer, element): backward draws it again instead of keeping it.
 template <Number Rate = 0.5>
 struct Dropout {
   static constexpr const char* name = "Dropout";

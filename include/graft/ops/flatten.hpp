@@ -22,7 +22,8 @@ struct Flatten {
   static void backward(Run<T>&, const Place<T>&, const T*, const T*, void*, T*, T*) {}
 };
 
-/// A border of zeros: `ZeroPad<1>` on all sides, `ZeroPad<Padding{top, bottom, left, right}>`. Image<H, W, C> -> Image<H', W', C>.
+/// A border of zeros: `ZeroPad<1>` on all sides, `ZeroPad<Padding{top, bottom, left, right}>`. Image<H, W, C> -> Image<H', W',
+/// C>.
 template <Padding P>
 struct ZeroPad {
   static constexpr const char* name = "ZeroPad";

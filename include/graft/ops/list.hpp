@@ -1,6 +1,7 @@
 #pragma once
-/// \file list.hpp  All layers, and the list from which the tests and benchmarks are made: for every line a gradient check in double, a check of
-/// float against double, of 1 against 2 threads, of allocations, of saving and loading, and a benchmark row. Add an op: its header, one line here.
+/// \file list.hpp  All layers, and the list from which the tests and benchmarks are made: for every line a gradient check in
+/// double, a check of float against double, of 1 against 2 threads, of allocations, of saving and loading, and a benchmark row.
+/// Add an op: its header, one line here.
 #include "graft/config.hpp"
 #include "graft/core/net.hpp"
 #include "graft/ops/activation.hpp"

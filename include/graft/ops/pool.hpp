@@ -15,7 +15,8 @@ constexpr Fit fit_pool(Shape in, Size window, Size stride, Padding p) {
   const Size step = pool_stride(window, stride);
   if (window.h < 1 || window.w < 1 || step.h < 1 || step.w < 1) return {Reason::bad_option};
   if (p.top < 0 || p.bottom < 0 || p.left < 0 || p.right < 0) return {Reason::bad_option};
-  if (p.top >= window.h || p.bottom >= window.h || p.left >= window.w || p.right >= window.w) return {Reason::pool_is_all_padding};
+  if (p.top >= window.h || p.bottom >= window.h || p.left >= window.w || p.right >= window.w)
+    return {Reason::pool_is_all_padding};
   const Window out = slide(in.h, in.w, window, step, p);
   if (out.oh < 1 || out.ow < 1) return {Reason::kernel_larger_than_input};
   return {Reason::fits, image_shape(out.oh, out.ow, in.c)};
@@ -28,13 +29,13 @@ constexpr PoolExtents pool_extents(Shape in, int n, Size window, Size stride, Pa
 }
 }  // namespace detail
 
-/// Largest value of each window; ties: the first in row-major order gets the gradient; padding never wins. Stride: the window's size
-/// unless given. Image<H, W, C> -> Image<H', W', C>.
+/// Largest value of each window; ties: the first in row-major order gets the gradient; padding never wins. Stride: the window's
+/// size unless given. Image<H, W, C> -> Image<H', W', C>.
 template <Size Window, Size Stride = Size{0}, Padding P = valid>
 struct MaxPool2D {
   static constexpr const char* name = "MaxPool2D";
-  static constexpr Traits traits{
-      .is_pool2 = Window == Size{2} && (Stride == Size{0} || Stride == Size{2}) && P == valid, .keeps_kind = true};
+  static constexpr Traits traits{.is_pool2 = Window == Size{2} && (Stride == Size{0} || Stride == Size{2}) && P == valid,
+                                 .keeps_kind = true};
   static constexpr Fit fit(Shape in) { return detail::fit_pool(in, Window, Stride, P); }
   template <class V>
   static constexpr void visit(Shape, V&&) {}
@@ -49,7 +50,8 @@ struct MaxPool2D {
   template <class T>
   static void backward(Run<T>& run, const Place<T>& at, const T*, const T*, void* kept, T* dy, T* dx) {
     if (dx == nullptr) return;
-    kernel::max_pool_backward(Cpu{}, detail::pool_extents(at.in, run.n, Window, Stride, P), static_cast<const std::int32_t*>(kept), dy, dx);
+    kernel::max_pool_backward(Cpu{}, detail::pool_extents(at.in, run.n, Window, Stride, P),
+                              static_cast<const std::int32_t*>(kept), dy, dx);
   }
 };
 

@@ -23,7 +23,8 @@ inline void make_folder(const std::filesystem::path& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error || !std::filesystem::is_directory(folder)) {
-    fail("cannot make the folder '", folder.string(), "' (", error ? error.message() : "a file of that name stands there", "); give a place that may be written.");
+    fail("cannot make the folder '", folder.string(), "' (", error ? error.message() : "a file of that name stands there",
+         "); give a place that may be written.");
   }
 }
 
@@ -31,7 +32,8 @@ inline void make_folder(const std::filesystem::path& folder) {
 inline void atomic_write(const std::filesystem::path& path, std::string_view bytes) {
   const std::string temporary = path.string() + ".partial";
   std::FILE* file = std::fopen(temporary.c_str(), "wb");
-  if (file == nullptr) fail("cannot write '", path.string(), "' (", std::strerror(errno), "); give a folder that exists and may be written.");
+  if (file == nullptr)
+    fail("cannot write '", path.string(), "' (", std::strerror(errno), "); give a folder that exists and may be written.");
   bool ok = std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size() && std::fflush(file) == 0;
 #if defined(__unix__) || defined(__APPLE__)
   ok = ok && fsync(fileno(file)) == 0;

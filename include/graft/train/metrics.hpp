@@ -22,7 +22,8 @@ int argmax(const T* values, int count) {
 /// A confusion matrix: how often label `row` was predicted as `column`.
 class Confusion {
  public:
-  explicit Confusion(int classes) : classes_(classes), counts_(static_cast<std::size_t>(classes) * static_cast<std::size_t>(classes)) {}
+  explicit Confusion(int classes)
+      : classes_(classes), counts_(static_cast<std::size_t>(classes) * static_cast<std::size_t>(classes)) {}
 
   /// Throws Error when either is out of range.
   void add(int label, int prediction) {
@@ -34,7 +35,9 @@ class Confusion {
   }
   [[nodiscard]] int classes() const { return classes_; }
   [[nodiscard]] std::int64_t total() const { return total_; }
-  [[nodiscard]] std::int64_t count(int label, int prediction) const { return counts_[static_cast<std::size_t>(label * classes_ + prediction)]; }
+  [[nodiscard]] std::int64_t count(int label, int prediction) const {
+    return counts_[static_cast<std::size_t>(label * classes_ + prediction)];
+  }
   /// Part of all samples on the diagonal, 0 for none.
   [[nodiscard]] double accuracy() const {
     std::int64_t right = 0;

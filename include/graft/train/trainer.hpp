@@ -67,8 +67,12 @@ struct EpochInfo {
 };
 
 template <class C>
-concept Callback = requires(C& c, const RunInfo& run) { c.on_begin(run); } || requires(C& c, const StepInfo& info) { c.on_step(info); } ||
-                   requires(C& c, const EpochInfo& info) { c.on_epoch(info); } || requires(C& c, const History& history) { c.on_end(history); };
+concept Callback = requires(C& c, const RunInfo& run) {
+  c.on_begin(run);
+}
+|| requires(C& c, const StepInfo& info) { c.on_step(info); }
+|| requires(C& c, const EpochInfo& info) { c.on_epoch(info); }
+|| requires(C& c, const History& history) { c.on_end(history); };
 
 struct TrainOptions {
   int epochs = 1;

@@ -1,6 +1,6 @@
 #pragma once
-/// \file adaptation.hpp  The loop that every method of this folder runs in. A method says what its loss is, in tape; this file feeds it paired
-/// batches, steps the optimiser, scores, and saves everything that a resumed run needs.
+/// \file adaptation.hpp  The loop that every method of this folder runs in. A method says what its loss is, in tape; this file
+/// feeds it paired batches, steps the optimiser, scores, and saves everything that a resumed run needs.
 #include "graft/config.hpp"
 #include "graft/core/tape.hpp"
 #include "graft/data/loader.hpp"
@@ -24,8 +24,8 @@ struct FitOptions {
   data::Normalize normalize = data::Normalize::symmetric();  ///< of all images; the default makes pixels numbers from -1 to 1
   std::optional<data::Labelled> source_test{};
   std::optional<data::Labelled> target_test{};
-  std::filesystem::path checkpoint{};                 ///< written after every epoch when given
-  bool resume = false;                                ///< go on from the checkpoint if there is one
+  std::filesystem::path checkpoint{};  ///< written after every epoch when given
+  bool resume = false;                 ///< go on from the checkpoint if there is one
 };
 
 namespace detail {
@@ -66,8 +66,8 @@ Confusion score(const data::Labelled& set, const data::Normalize& normalize, Fir
     return outputs[sizeof...(Rest)].c;
   }();
   if (set.classes() > classes) {
-    fail("the set '", set.name(), "' has ", set.classes(), " classes but the classifier has ", classes, " outputs; end it with Dense<",
-         set.classes(), ">.");
+    fail("the set '", set.name(), "' has ", set.classes(), " classes but the classifier has ", classes,
+         " outputs; end it with Dense<", set.classes(), ">.");
   }
   Confusion confusion(classes);
   std::size_t next = 0;
@@ -90,7 +90,10 @@ class Adaptation {
       : method_(method),
         options_(options),
         loader_(source, target, M::input,
-                {.source_batch = options.batch, .target_batch = options.batch, .seed = options.seed, .normalize = options.normalize}),
+                {.source_batch = options.batch,
+                 .target_batch = options.batch,
+                 .seed = options.seed,
+                 .normalize = options.normalize}),
         optimizer_(method.optimizer()) {
     if (source.classes() > M::classes) {
       fail("the source '", source.name(), "' has ", source.classes(), " classes but the label head has ", M::classes,
@@ -117,7 +120,8 @@ class Adaptation {
     row.set("learning_rate", optimizer_.learning_rate);
     method_.report(progress_, row);
     const auto accuracy = [&](const data::Labelled& set) {
-      return std::apply([&](auto&... models) { return score(set, options_.normalize, models...); }, method_.classifier()).accuracy();
+      return std::apply([&](auto&... models) { return score(set, options_.normalize, models...); }, method_.classifier())
+          .accuracy();
     };
     if (options_.source_test) row.set("source_accuracy", accuracy(*options_.source_test));
     if (options_.target_test) row.set("target_accuracy", accuracy(*options_.target_test));
@@ -126,12 +130,14 @@ class Adaptation {
   void save(CheckpointWriter& file) {
     std::apply([&](auto&... model) { (save_model(file, model), ...); }, method_.models());
     file.add_number("optimizer/steps", static_cast<double>(optimizer_.steps));
-    optimizer_.for_each_state([&](const std::string& name, auto* data, std::size_t size) { file.add("optimizer/" + name, data, size); });
+    optimizer_.for_each_state(
+        [&](const std::string& name, auto* data, std::size_t size) { file.add("optimizer/" + name, data, size); });
   }
   void load(CheckpointReader& file) {
     std::apply([&](auto&... model) { (load_model(file, model), ...); }, method_.models());
     optimizer_.steps = static_cast<decltype(optimizer_.steps)>(file.number("optimizer/steps"));
-    optimizer_.for_each_state([&](const std::string& name, auto* data, std::size_t size) { file.get("optimizer/" + name, data, size); });
+    optimizer_.for_each_state(
+        [&](const std::string& name, auto* data, std::size_t size) { file.get("optimizer/" + name, data, size); });
   }
 
  private:

@@ -1,6 +1,6 @@
 #pragma once
-/// \file dann.hpp  Domain-adversarial training of neural networks: Ganin, Ustinova, Ajakan, Germain, Larochelle, Laviolette, Marchand,
-/// Lempitsky, JMLR 17 (2016).
+/// \file dann.hpp  Domain-adversarial training of neural networks: Ganin, Ustinova, Ajakan, Germain, Larochelle, Laviolette,
+/// Marchand, Lempitsky, JMLR 17 (2016).
 #include "graft/config.hpp"
 #include "graft/loss/supervised.hpp"
 #include "graft/optim/schedule.hpp"
@@ -19,13 +19,16 @@ struct DannOptions {
 
 /// `Dann{features, labels, domains}.fit(source, target, {.epochs = 30}, ProgressBar{})`.
 ///
-/// The body learns to serve the label head and to confuse the domain head; the domain head learns to tell source (0) from target (1).
-/// Both losses are minimised; the minus sits in reverse_gradient (see there). lambda acts on the body only (section 5.2).
+/// The body learns to serve the label head and to confuse the domain head; the domain head learns to tell source (0) from
+/// target (1). Both losses are minimised; the minus sits in reverse_gradient (see there). lambda acts on the body only
+/// (section 5.2).
 template <class Body, class LabelHead, class DomainHead>
 class Dann {
-  static_assert(HeadDoesNotFitBody<Body::output, LabelHead::input>::ok && HeadDoesNotFitBody<Body::output, DomainHead::input>::ok);
-  static_assert(DomainHead::output == Vector<2>,
-                "graft: Dann{body, labels, domains}: the domain head must give 2 outputs (source, target); were the heads swapped?");
+  static_assert(HeadDoesNotFitBody<Body::output, LabelHead::input>::ok &&
+                HeadDoesNotFitBody<Body::output, DomainHead::input>::ok);
+  static_assert(
+      DomainHead::output == Vector<2>,
+      "graft: Dann{body, labels, domains}: the domain head must give 2 outputs (source, target); were the heads swapped?");
 
  public:
   using Scalar = typename Body::Scalar;
@@ -42,7 +45,8 @@ class Dann {
   Loss<Scalar> loss(Tape<Scalar>& tape, const data::PairedBatch<Scalar>& batch, double progress, Means& means) {
     const auto f = tape(features_, batch);
     const auto label_loss = cross_entropy(tape(labels_, f.source()), batch.class_labels());
-    const auto domain_loss = cross_entropy(tape(domains_, reverse_gradient(f, options_.lambda(progress))), batch.domain_labels());
+    const auto domain_loss =
+        cross_entropy(tape(domains_, reverse_gradient(f, options_.lambda(progress))), batch.domain_labels());
     means.add("label_loss", static_cast<double>(label_loss.value()));
     means.add("domain_loss", static_cast<double>(domain_loss.value()));
     return label_loss + domain_loss;
@@ -56,7 +60,8 @@ class Dann {
 
   /// Trains on a labelled source and a target whose labels cannot be seen.
   template <class... Callbacks>
-  History fit(const data::Labelled& source, const data::Unlabelled& target, const FitOptions& options, Callbacks&&... callbacks) {
+  History fit(const data::Labelled& source, const data::Unlabelled& target, const FitOptions& options,
+              Callbacks&&... callbacks) {
     return adapt(*this, source, target, options, std::forward<Callbacks>(callbacks)...);
   }
 

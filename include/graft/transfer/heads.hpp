@@ -11,7 +11,8 @@ GRAFT_BEGIN
 template <Shape BodyGives, Shape HeadTakes>
 struct HeadDoesNotFitBody {
   static_assert(BodyGives == HeadTakes,
-                "graft: this head does not take what the body gives (BodyGives, then HeadTakes); declare it as Net<Body::output, ...>, and "
+                "graft: this head does not take what the body gives (BodyGives, then HeadTakes); declare it as "
+                "Net<Body::output, ...>, and "
                 "pass the models in the order body, label head, domain head.");
   static constexpr bool ok = true;
 };

@@ -1,5 +1,6 @@
 #pragma once
-/// \file source_only.hpp  Plain supervised training, the baseline of every method: what a network knows of the target when it has seen the source alone.
+/// \file source_only.hpp  Plain supervised training, the baseline of every method: what a network knows of the target when it
+/// has seen the source alone.
 #include "graft/config.hpp"
 #include "graft/loss/supervised.hpp"
 #include "graft/optim/schedule.hpp"
@@ -14,7 +15,8 @@ struct SourceOnlyOptions {
   DannRate rate{};  ///< the schedule of Ganin et al., so that a comparison with Dann differs in the method only
 };
 
-/// `SourceOnly{features, labels}.fit(source, target, ...)`: body and label head by cross-entropy on the source. The target is not used.
+/// `SourceOnly{features, labels}.fit(source, target, ...)`: body and label head by cross-entropy on the source. The target is
+/// not used.
 template <class Body, class LabelHead>
 class SourceOnly {
   static_assert(HeadDoesNotFitBody<Body::output, LabelHead::input>::ok);
@@ -43,7 +45,8 @@ class SourceOnly {
   void report(double, Row&) const {}
 
   template <class... Callbacks>
-  History fit(const data::Labelled& source, const data::Unlabelled& target, const FitOptions& options, Callbacks&&... callbacks) {
+  History fit(const data::Labelled& source, const data::Unlabelled& target, const FitOptions& options,
+              Callbacks&&... callbacks) {
     return adapt(*this, source, target, options, std::forward<Callbacks>(callbacks)...);
   }
 

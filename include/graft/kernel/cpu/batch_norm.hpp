@@ -1,5 +1,6 @@
 #pragma once
-/// \file batch_norm.hpp  Batch normalisation over rows x channels. Sums are taken in double, in fixed chunks of rows added in order.
+/// \file batch_norm.hpp  Batch normalisation over rows x channels. Sums are taken in double, in fixed chunks of rows added in
+/// order.
 #include "graft/config.hpp"
 #include "graft/core/buffer.hpp"
 #include "graft/core/device.hpp"
@@ -19,15 +20,18 @@ const double* two_sums(std::ptrdiff_t rows, int c, Term&& term) {
   const int chunks = static_cast<int>(std::min<std::ptrdiff_t>(fixed_chunks, rows));
   const std::size_t width = 2 * static_cast<std::size_t>(c);
   double* partial = workspace<double>(Work::reduce, width * static_cast<std::size_t>(chunks + 1));
-  parallel_for(chunks, [&](int index) {
-    const Range range = chunk(rows, chunks, index);
-    double* first = partial + static_cast<std::size_t>(index + 1) * width;
-    double* second = first + c;
-    std::memset(first, 0, width * sizeof(double));
-    for (std::ptrdiff_t row = range.begin; row < range.end; ++row) {
-      for (int i = 0; i < c; ++i) term(row * c + i, i, first[i], second[i]);
-    }
-  }, static_cast<double>(rows) * c > 2e4);
+  parallel_for(
+      chunks,
+      [&](int index) {
+        const Range range = chunk(rows, chunks, index);
+        double* first = partial + static_cast<std::size_t>(index + 1) * width;
+        double* second = first + c;
+        std::memset(first, 0, width * sizeof(double));
+        for (std::ptrdiff_t row = range.begin; row < range.end; ++row) {
+          for (int i = 0; i < c; ++i) term(row * c + i, i, first[i], second[i]);
+        }
+      },
+      static_cast<double>(rows) * c > 2e4);
   std::memset(partial, 0, width * sizeof(double));
   for (int k = 1; k <= chunks; ++k) {
     for (std::size_t i = 0; i < width; ++i) partial[i] += partial[static_cast<std::size_t>(k) * width + i];
@@ -39,17 +43,19 @@ const double* two_sums(std::ptrdiff_t rows, int c, Term&& term) {
 template <class F>
 void for_rows(std::ptrdiff_t rows, int c, F&& f) {
   const int chunks = static_cast<int>(std::min<std::ptrdiff_t>(fixed_chunks, rows));
-  parallel_for(chunks, [&](int index) { f(chunk(rows, chunks, index)); }, static_cast<double>(rows) * c > 2e4);
+  parallel_for(
+      chunks, [&](int index) { f(chunk(rows, chunks, index)); }, static_cast<double>(rows) * c > 2e4);
 }
 }  // namespace detail
 
-/// y = gamma (x - mean) inverse + beta with the batch's mean and biased variance, which are written to mean, inverse (1 / sqrt(variance + epsilon))
-/// and variance. The variance is taken around the mean (two passes).
+/// y = gamma (x - mean) inverse + beta with the batch's mean and biased variance, which are written to mean, inverse (1 /
+/// sqrt(variance + epsilon)) and variance. The variance is taken around the mean (two passes).
 template <class T>
-void batch_norm_forward_train(Cpu, std::ptrdiff_t rows, int c, const T* x, const T* gamma, const T* beta, T epsilon, T* mean, T* inverse, T* variance,
-                              T* y) {
+void batch_norm_forward_train(Cpu, std::ptrdiff_t rows, int c, const T* x, const T* gamma, const T* beta, T epsilon, T* mean,
+                              T* inverse, T* variance, T* y) {
   const double n = static_cast<double>(rows);
-  const double* sums = detail::two_sums(rows, c, [&](std::ptrdiff_t at, int, double& sum, double&) { sum += static_cast<double>(x[at]); });
+  const double* sums =
+      detail::two_sums(rows, c, [&](std::ptrdiff_t at, int, double& sum, double&) { sum += static_cast<double>(x[at]); });
   for (int i = 0; i < c; ++i) mean[i] = static_cast<T>(sums[i] / n);
   sums = detail::two_sums(rows, c, [&](std::ptrdiff_t at, int i, double& squares, double& rest) {
     const double d = static_cast<double>(x[at] - mean[i]);
@@ -71,8 +77,8 @@ void batch_norm_forward_train(Cpu, std::ptrdiff_t rows, int c, const T* x, const
 
 /// running = momentum * running + (1 - momentum) * batch; `unbiased` scales the variance by rows / (rows - 1).
 template <class T>
-void batch_norm_update_running(Cpu, int c, std::ptrdiff_t rows, T momentum, bool unbiased, const T* mean, const T* variance, T* running_mean,
-                               T* running_var) {
+void batch_norm_update_running(Cpu, int c, std::ptrdiff_t rows, T momentum, bool unbiased, const T* mean, const T* variance,
+                               T* running_mean, T* running_var) {
   const T scale = unbiased && rows > 1 ? static_cast<T>(static_cast<double>(rows) / static_cast<double>(rows - 1)) : T{1};
   for (int i = 0; i < c; ++i) {
     running_mean[i] = momentum * running_mean[i] + (T{1} - momentum) * mean[i];
@@ -82,8 +88,8 @@ void batch_norm_update_running(Cpu, int c, std::ptrdiff_t rows, T momentum, bool
 
 /// y = gamma (x - running_mean) / sqrt(running_var + epsilon) + beta
 template <class T>
-void batch_norm_forward_infer(Cpu, std::ptrdiff_t rows, int c, const T* x, const T* gamma, const T* beta, T epsilon, const T* running_mean,
-                              const T* running_var, T* y) {
+void batch_norm_forward_infer(Cpu, std::ptrdiff_t rows, int c, const T* x, const T* gamma, const T* beta, T epsilon,
+                              const T* running_mean, const T* running_var, T* y) {
   T* factor = workspace<T>(Work::reduce, 2 * static_cast<std::size_t>(c));
   T* shift = factor + c;
   for (int i = 0; i < c; ++i) {
@@ -99,8 +105,8 @@ void batch_norm_forward_infer(Cpu, std::ptrdiff_t rows, int c, const T* x, const
 
 /// Through the batch's own statistics: dx = gamma inverse (dy - mean(dy) - xhat mean(dy xhat)). Null pointers: not wanted.
 template <class T>
-void batch_norm_backward_train(Cpu, std::ptrdiff_t rows, int c, const T* x, const T* mean, const T* inverse, const T* gamma, const T* dy, T* dx,
-                               T* dgamma, T* dbeta) {
+void batch_norm_backward_train(Cpu, std::ptrdiff_t rows, int c, const T* x, const T* mean, const T* inverse, const T* gamma,
+                               const T* dy, T* dx, T* dgamma, T* dbeta) {
   const double* sums = detail::two_sums(rows, c, [&](std::ptrdiff_t at, int i, double& products, double& total) {
     products += static_cast<double>(dy[at]) * static_cast<double>((x[at] - mean[i]) * inverse[i]);
     total += static_cast<double>(dy[at]);
@@ -115,7 +121,8 @@ void batch_norm_backward_train(Cpu, std::ptrdiff_t rows, int c, const T* x, cons
     for (std::ptrdiff_t row = range.begin; row < range.end; ++row) {
       for (int i = 0; i < c; ++i) {
         const T normalised = (x[row * c + i] - mean[i]) * inverse[i];
-        dx[row * c + i] = gamma[i] * inverse[i] * (dy[row * c + i] - static_cast<T>(sums[c + i] / n) - normalised * static_cast<T>(sums[i] / n));
+        dx[row * c + i] = gamma[i] * inverse[i] *
+                          (dy[row * c + i] - static_cast<T>(sums[c + i] / n) - normalised * static_cast<T>(sums[i] / n));
       }
     }
   });
@@ -123,8 +130,8 @@ void batch_norm_backward_train(Cpu, std::ptrdiff_t rows, int c, const T* x, cons
 
 /// Through the running statistics, which are constants: dx = gamma dy / sqrt(running_var + epsilon).
 template <class T>
-void batch_norm_backward_infer(Cpu, std::ptrdiff_t rows, int c, const T* x, const T* running_mean, const T* running_var, T epsilon, const T* gamma,
-                               const T* dy, T* dx, T* dgamma, T* dbeta) {
+void batch_norm_backward_infer(Cpu, std::ptrdiff_t rows, int c, const T* x, const T* running_mean, const T* running_var,
+                               T epsilon, const T* gamma, const T* dy, T* dx, T* dgamma, T* dbeta) {
   if (dgamma != nullptr || dbeta != nullptr) {
     const double* sums = detail::two_sums(rows, c, [&](std::ptrdiff_t at, int i, double& products, double& total) {
       products += static_cast<double>(dy[at]) * static_cast<double>(x[at] - running_mean[i]);

@@ -1,5 +1,6 @@
 #pragma once
-/// \file conv_parts.hpp  What the three directions of a convolution share: padding a sample, the epilogue and its derivative, fused pooling.
+/// \file conv_parts.hpp  What the three directions of a convolution share: padding a sample, the epilogue and its derivative,
+/// fused pooling.
 #include "graft/config.hpp"
 #include "graft/core/buffer.hpp"
 #include "graft/core/device.hpp"
@@ -8,6 +9,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 GRAFT_BEGIN
 namespace kernel {
@@ -16,10 +18,14 @@ namespace detail {
 template <class T>
 GRAFT_INLINE T activate(const Epilogue& e, T x) {
   switch (e.act) {
-    case Act::relu: return x > T{0} ? x : (x != x ? x : T{0});
-    case Act::relu6: return x > T{0} ? (x < T{6} ? x : T{6}) : (x != x ? x : T{0});
-    case Act::leaky_relu: return x > T{0} ? x : static_cast<T>(e.alpha) * x;
-    case Act::none: break;
+    case Act::relu:
+      return x > T{0} ? x : (x != x ? x : T{0});
+    case Act::relu6:
+      return x > T{0} ? (x < T{6} ? x : T{6}) : (x != x ? x : T{0});
+    case Act::leaky_relu:
+      return x > T{0} ? x : static_cast<T>(e.alpha) * x;
+    case Act::none:
+      break;
   }
   return x;
 }
@@ -28,10 +34,14 @@ GRAFT_INLINE T activate(const Epilogue& e, T x) {
 template <class T>
 GRAFT_INLINE T slope(const Epilogue& e, T y) {
   switch (e.act) {
-    case Act::relu: return y > T{0} ? T{1} : T{0};
-    case Act::relu6: return y > T{0} && y < T{6} ? T{1} : T{0};
-    case Act::leaky_relu: return y > T{0} ? T{1} : static_cast<T>(e.alpha);
-    case Act::none: break;
+    case Act::relu:
+      return y > T{0} ? T{1} : T{0};
+    case Act::relu6:
+      return y > T{0} && y < T{6} ? T{1} : T{0};
+    case Act::leaky_relu:
+      return y > T{0} ? T{1} : static_cast<T>(e.alpha);
+    case Act::none:
+      break;
   }
   return T{1};
 }
@@ -64,108 +74,262 @@ const T* pad_rows(const ConvExtents& e, const T* x, int first, int end, int wide
   return out;
 }
 
-/// How a window's taps lie in memory: runs of `length` numbers that are contiguous, at `offset`.
-struct Taps {
-  int segments = 0;
-  int length = 0;
-  std::ptrdiff_t* offset = nullptr;
+/// Calls f with the activation as a constant, so that loops over numbers hold no branch on it.
+template <class F>
+void with_act(Act act, F&& f) {
+  switch (act) {
+    case Act::none:
+      return f(std::integral_constant<Act, Act::none>{});
+    case Act::relu:
+      return f(std::integral_constant<Act, Act::relu>{});
+    case Act::relu6:
+      return f(std::integral_constant<Act, Act::relu6>{});
+    case Act::leaky_relu:
+      return f(std::integral_constant<Act, Act::leaky_relu>{});
+  }
+}
+
+/// The same on vectors.
+template <Act act, class T>
+GRAFT_INLINE Vec<T> activate(Vec<T> alpha, Vec<T> x) {
+  using V = Vec<T>;
+  if constexpr (act == Act::relu) return larger(V::all(T{0}), x);  // in this order a NaN stays one
+  if constexpr (act == Act::relu6) return smaller(V::all(T{6}), larger(V::all(T{0}), x));
+  if constexpr (act == Act::leaky_relu) return V::choose(above(x, V::all(T{0})), x, alpha * x);
+  return x;
+}
+/// g times the activation's derivative at output y.
+template <Act act, class T>
+GRAFT_INLINE Vec<T> through(Vec<T> alpha, Vec<T> y, Vec<T> g) {
+  using V = Vec<T>;
+  const V zero = V::all(T{0});
+  if constexpr (act == Act::relu) return V::choose(above(y, zero), g, zero);
+  if constexpr (act == Act::relu6) return V::choose(above(y, zero), V::choose(above(V::all(T{6}), y), g, zero), zero);
+  if constexpr (act == Act::leaky_relu) return V::choose(above(y, zero), g, alpha * g);
+  return g;
+}
+
+/// The bias of one panel, zeros where there is none.
+template <class T>
+struct PanelBias {
+  T value[static_cast<std::size_t>(max_vectors * lanes<T>)] = {};
+  PanelBias(const T* bias, int count) {
+    for (int c = 0; bias != nullptr && c < count; ++c) value[c] = bias[c];
+  }
 };
-inline Taps taps_of(const ConvExtents& e, int wide) {
-  const int group = e.c / e.groups;
-  Taps taps;
-  const bool rows = e.groups == 1 && (e.dw == 1 || e.kw == 1);
-  taps.segments = rows ? e.kh : e.kh * e.kw;
-  taps.length = rows ? e.kw * e.c : group;
-  taps.offset = workspace<std::ptrdiff_t>(Work::reduce, static_cast<std::size_t>(taps.segments));
-  for (int s = 0; s < taps.segments; ++s) {
-    const int ky = rows ? s : s / e.kw;
-    const int kx = rows ? 0 : s % e.kw;
-    taps.offset[s] = (static_cast<std::ptrdiff_t>(ky) * e.dh * wide + static_cast<std::ptrdiff_t>(kx) * e.dw) * e.c;
+
+/// Calls one(c) for the channels [0, real), a whole vector of them in a loop of constant length where possible.
+template <class T, class F>
+GRAFT_INLINE void for_panel_channels(int real, F&& one) {
+  int c = 0;
+  for (; c + lanes<T> <= real; c += lanes<T>) {
+    for (int l = 0; l < lanes<T>; ++l) one(c + l);
   }
-  return taps;
+  for (; c < real; ++c) one(c);
 }
 
-/// Writes `count` pixels from a row buffer (padded to `width` numbers a pixel) to y with bias and activation.
+/// Stores the first `count` numbers of a vector (all if there are fewer).
 template <class T>
-void finish_row(const T* row, int width, int count, int oc, const T* bias, const Epilogue& e, T* y) {
-  for (int p = 0; p < count; ++p) {
-    const T* from = row + static_cast<std::ptrdiff_t>(p) * width;
-    T* to = y + static_cast<std::ptrdiff_t>(p) * oc;
-    if (e.act == Act::relu && bias != nullptr) {
-      for (int c = 0; c < oc; ++c) to[c] = activate(Epilogue{Act::relu}, from[c] + bias[c]);
-    } else if (e.act == Act::none) {
-      for (int c = 0; c < oc; ++c) to[c] = bias != nullptr ? from[c] + bias[c] : from[c];
-    } else {
-      for (int c = 0; c < oc; ++c) to[c] = activate(e, bias != nullptr ? from[c] + bias[c] : from[c]);
+GRAFT_INLINE void store_first(Vec<T> x, T* to, int count) {
+  if (count >= lanes<T>) {
+    x.store(to);
+    return;
+  }
+  T numbers[static_cast<std::size_t>(lanes<T>)];
+  x.store(numbers);
+  for (int l = 0; l < count; ++l) to[l] = numbers[l];
+}
+
+/// Writes `count` pixels of a panel (rows of `width` sums, `real` of them wanted) to y, whose pixels are oc apart, with bias
+/// and activation.
+template <class T>
+void finish_row(const T* sums, int width, int count, int real, const PanelBias<T>& bias, const Epilogue& e, int oc, T* y) {
+  using V = Vec<T>;
+  const V alpha = V::all(static_cast<T>(e.alpha));
+  with_act(e.act, [&](auto act) {
+    for (int p = 0; p < count; ++p) {
+      const T* from = sums + static_cast<std::ptrdiff_t>(p) * width;
+      T* to = y + static_cast<std::ptrdiff_t>(p) * oc;
+      for (int c = 0; c < real; c += lanes<T>) {
+        const V out = activate<act.value>(alpha, V::load(from + c) + V::load(bias.value + c));
+        store_first(out, to + c, real - c);
+      }
     }
-  }
+  });
 }
 
-/// Two rows of the convolution -> one pooled row. The activation comes after the maximum: both grow together, so the winner is the same, except
-/// that values below zero tie under ReLU, where no gradient passes anyway.
+/// Two rows of a panel's sums -> one pooled row of `count` pixels. Every activation but a leaky ReLU of negative slope never
+/// falls, so it is applied to the maximum alone; what then ties otherwise has slope 0. The first of equal numbers wins, and a
+/// NaN over all.
 template <class T>
-void finish_pooled(const T* upper, const T* lower, int width, int count, int oc, const T* bias, const Epilogue& e, T* y,
-                   std::uint8_t* argmax) {
+void finish_pooled(const T* upper, const T* lower, int width, int count, int real, const PanelBias<T>& bias, const Epilogue& e,
+                   int oc, T* y, std::uint8_t* argmax) {
+  using V = Vec<T>;
+  const V alpha = V::all(static_cast<T>(e.alpha));
+  const V indices[4] = {V::all(T{0}), V::all(T{1}), V::all(T{2}), V::all(T{3})};
   const std::ptrdiff_t w = width;
-  for (int p = 0; p < count; ++p) {
-    const T* a = upper + 2 * p * w;
-    const T* b = a + w;
-    const T* c = lower + 2 * p * w;
-    const T* d = c + w;
-    T* to = y + static_cast<std::ptrdiff_t>(p) * oc;
-    std::uint8_t* arg = argmax != nullptr ? argmax + static_cast<std::ptrdiff_t>(p) * oc : nullptr;
-    const auto one = [&](int i, const Epilogue& epilogue) {
-      T best = a[i];
-      int which = 0;
-      which = b[i] > best ? 1 : which;
-      best = b[i] > best ? b[i] : best;
-      which = c[i] > best ? 2 : which;
-      best = c[i] > best ? c[i] : best;
-      which = d[i] > best ? 3 : which;
-      best = d[i] > best ? d[i] : best;
-      if (arg != nullptr) arg[i] = static_cast<std::uint8_t>(which);
-      to[i] = activate(epilogue, bias != nullptr ? best + bias[i] : best);
-    };
-    if (e.act == Act::relu) {
-      for (int i = 0; i < oc; ++i) one(i, Epilogue{Act::relu});
-    } else {
-      for (int i = 0; i < oc; ++i) one(i, e);
+  const auto all = [&](auto act, auto before) {
+    for (int p = 0; p < count; ++p) {
+      const T* a = upper + 2 * p * w;
+      const T* c = lower + 2 * p * w;
+      for (int i = 0; i < real; i += lanes<T>) {
+        const V shift = V::load(bias.value + i);
+        const T* corner[4] = {a + i, a + w + i, c + i, c + w + i};
+        V best, which = indices[0];
+        GRAFT_UNROLL
+        for (int k = 0; k < 4; ++k) {
+          V z = V::load(corner[k]) + shift;
+          if constexpr (before.value) z = activate<act.value>(alpha, z);
+          if (k == 0) {
+            best = z;
+          } else {
+            const auto better = above_or_nan(z, best);
+            best = V::choose(better, z, best);
+            which = V::choose(better, indices[k], which);
+          }
+        }
+        if constexpr (!before.value) best = activate<act.value>(alpha, best);
+        const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(p) * oc + i;
+        store_first(best, y + at, real - i);
+        if (argmax == nullptr) continue;
+        if (real - i >= lanes<T>) {
+          store_bytes(which, argmax + at);
+        } else {
+          std::uint8_t bytes[static_cast<std::size_t>(lanes<T>)];
+          store_bytes(which, bytes);
+          std::memcpy(argmax + at, bytes, static_cast<std::size_t>(real - i));
+        }
+      }
     }
+  };
+  if (e.act == Act::leaky_relu && e.alpha < 0.0) {
+    all(std::integral_constant<Act, Act::leaky_relu>{}, std::true_type{});
+  } else {
+    with_act(e.act, [&](auto act) { all(act, std::false_type{}); });
   }
 }
 
-/// The gradient of the convolution's own output for one sample, oh x ow x width (zero-padded channels): unpooled, through the activation.
+/// The gradient of the convolution's own output, output rows [begin, end) of one sample, channels [0, real) of dy on, as rows
+/// of `width` numbers with zeros beyond `real`: unpooled, through the activation. dy, y and argmax are the sample's, at the
+/// first channel. Without pooling dy has gone through the activation already (mask_gradient). Pooled rows come in pairs: begin
+/// is even.
 template <class T>
-void expand_gradient(const ConvExtents& e, const Epilogue& epilogue, const T* dy, const T* y, const std::uint8_t* argmax, int width, T* out) {
+void expand_gradient(const ConvExtents& e, const Epilogue& epilogue, const T* dy, const T* y, const std::uint8_t* argmax,
+                     int begin, int end, int real, int width, T* out) {
   const std::ptrdiff_t w = width;
+  const std::ptrdiff_t line = e.ow * w;
   if (!epilogue.pool) {
-    for (std::ptrdiff_t p = 0; p < static_cast<std::ptrdiff_t>(e.oh) * e.ow; ++p) {
-      for (int c = 0; c < e.oc; ++c) out[p * w + c] = dy[p * e.oc + c] * (epilogue.act == Act::none ? T{1} : slope(epilogue, y[p * e.oc + c]));
-      for (int c = e.oc; c < width; ++c) out[p * w + c] = T{0};
+    for (std::ptrdiff_t p = static_cast<std::ptrdiff_t>(begin) * e.ow; p < static_cast<std::ptrdiff_t>(end) * e.ow;
+         ++p, out += w) {
+      const T* from = dy + p * e.oc;
+      for_panel_channels<T>(real, [&](int c) { out[c] = from[c]; });
+      for (int c = real; c < width; ++c) out[c] = T{0};
     }
     return;
   }
-  const int ph = e.oh / 2;
+  using V = Vec<T>;
+  const V alpha = V::all(static_cast<T>(epilogue.alpha));
+  const V indices[4] = {V::all(T{0}), V::all(T{1}), V::all(T{2}), V::all(T{3})};
   const int pw = e.ow / 2;
-  if (e.oh % 2 != 0 || e.ow % 2 != 0) std::memset(out, 0, static_cast<std::size_t>(e.oh * e.ow * width) * sizeof(T));
-  for (int r = 0; r < ph; ++r) {
-    for (int q = 0; q < pw; ++q) {
-      const std::ptrdiff_t from = (static_cast<std::ptrdiff_t>(r) * pw + q) * e.oc;
-      T* a = out + (static_cast<std::ptrdiff_t>(2 * r) * e.ow + 2 * q) * w;
-      T* b = a + w;
-      T* c = a + e.ow * w;
-      T* d = c + w;
-      for (int i = 0; i < e.oc; ++i) {
-        const T g = dy[from + i] * (epilogue.act == Act::none ? T{1} : slope(epilogue, y[from + i]));
-        const int which = argmax[from + i];
-        a[i] = which == 0 ? g : T{0};
-        b[i] = which == 1 ? g : T{0};
-        c[i] = which == 2 ? g : T{0};
-        d[i] = which == 3 ? g : T{0};
+  const int paired = std::min(end, e.oh / 2 * 2);
+  with_act(epilogue.act, [&](auto act) {
+    const Epilogue same{act.value, epilogue.alpha};
+    for (int r = begin; r < paired; r += 2) {
+      T* row = out + (r - begin) * line;
+      for (int q = 0; q < pw; ++q) {
+        const std::ptrdiff_t from = (static_cast<std::ptrdiff_t>(r / 2) * pw + q) * e.oc;
+        T* a = row + 2 * q * w;
+        T* b = a + w;
+        T* c = a + line;
+        T* d = c + w;
+        int i = 0;
+        for (; i + lanes<T> <= real; i += lanes<T>) {
+          const V g = through<act.value>(alpha, V::load(y + from + i), V::load(dy + from + i));
+          const V which = load_bytes<T>(argmax + from + i);
+          V::choose(equal(which, indices[0]), g, indices[0]).store(a + i);
+          V::choose(equal(which, indices[1]), g, indices[0]).store(b + i);
+          V::choose(equal(which, indices[2]), g, indices[0]).store(c + i);
+          V::choose(equal(which, indices[3]), g, indices[0]).store(d + i);
+        }
+        for (; i < real; ++i) {
+          const T s = slope(same, y[from + i]);
+          const T g = s == T{0} ? s : dy[from + i] * s;
+          const int which = argmax[from + i];
+          a[i] = which == 0 ? g : T{0};
+          b[i] = which == 1 ? g : T{0};
+          c[i] = which == 2 ? g : T{0};
+          d[i] = which == 3 ? g : T{0};
+        }
+        for (; i < width; ++i) a[i] = b[i] = c[i] = d[i] = T{0};
       }
-      for (int i = e.oc; i < width; ++i) a[i] = b[i] = c[i] = d[i] = T{0};
+      if (e.ow % 2 != 0) {
+        std::memset(row + line - w, 0, static_cast<std::size_t>(width) * sizeof(T));
+        std::memset(row + 2 * line - w, 0, static_cast<std::size_t>(width) * sizeof(T));
+      }
     }
+  });
+  if (end > paired) {
+    const int from = std::max(begin, paired);
+    std::memset(out + (from - begin) * line, 0, static_cast<std::size_t>((end - from) * line) * sizeof(T));
   }
+}
+
+/// sums[c] += the gradient of `count` pixels of dy, whose pixels are oc apart, channels [0, real): what a bias gets. Under a
+/// pool dy has yet to go through the activation.
+template <class T>
+void sum_gradient(const Epilogue& epilogue, int count, int real, int oc, const T* dy, const T* y, T* sums) {
+  using V = Vec<T>;
+  const V alpha = V::all(static_cast<T>(epilogue.alpha));
+  with_act(epilogue.pool ? epilogue.act : Act::none, [&](auto act) {
+    const Epilogue same{act.value, epilogue.alpha};
+    int c = 0;
+    for (; c + lanes<T> <= real; c += lanes<T>) {
+      const auto at = [&](int p) {
+        const std::ptrdiff_t i = static_cast<std::ptrdiff_t>(p) * oc + c;
+        if constexpr (act.value == Act::none) return V::load(dy + i);
+        return through<act.value>(alpha, V::load(y + i), V::load(dy + i));
+      };
+      V sum[4] = {V::load(sums + c), V::all(T{0}), V::all(T{0}), V::all(T{0})};
+      int p = 0;
+      for (; p + 4 <= count; p += 4) {
+        GRAFT_UNROLL
+        for (int k = 0; k < 4; ++k) sum[k] = sum[k] + at(p + k);
+      }
+      for (; p < count; ++p) sum[0] = sum[0] + at(p);
+      ((sum[0] + sum[1]) + (sum[2] + sum[3])).store(sums + c);
+    }
+    for (; c < real; ++c) {
+      for (int p = 0; p < count; ++p) {
+        const std::ptrdiff_t i = static_cast<std::ptrdiff_t>(p) * oc + c;
+        const T s = act.value == Act::none ? T{1} : slope(same, y[i]);
+        sums[c] += s == T{0} ? s : dy[i] * s;
+      }
+    }
+  });
+}
+
+/// dy *= act'(y), `count` numbers.
+template <class T>
+void mask_gradient(const Epilogue& epilogue, std::ptrdiff_t count, const T* y, T* dy, bool worth) {
+  if (epilogue.act == Act::none) return;
+  const int pieces = static_cast<int>((count + 16383) / 16384);
+  parallel_for(
+      pieces,
+      [&](int piece) {
+        const Range range = chunk(count, pieces, piece);
+        with_act(epilogue.act, [&](auto act) {
+          const Vec<T> alpha = Vec<T>::all(static_cast<T>(epilogue.alpha));
+          std::ptrdiff_t i = range.begin;
+          for (; i + lanes<T> <= range.end; i += lanes<T>) {
+            through<act.value>(alpha, Vec<T>::load(y + i), Vec<T>::load(dy + i)).store(dy + i);
+          }
+          for (; i < range.end; ++i) {
+            const T s = slope(epilogue, y[i]);
+            dy[i] = s == T{0} ? s : dy[i] * s;
+          }
+        });
+      },
+      worth && pieces > 1);
 }
 
 }  // namespace detail

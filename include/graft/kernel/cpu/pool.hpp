@@ -32,8 +32,8 @@ inline Span inside(int out, int stride, int before, int kernel, int size) {
 }
 }  // namespace detail
 
-/// x: n x h x w x c -> y: n x oh x ow x c; argmax (null in inference) holds the winner's pixel iy * w + ix. Ties: the first in row-major
-/// order; a NaN wins; padding never does.
+/// x: n x h x w x c -> y: n x oh x ow x c; argmax (null in inference) holds the winner's pixel iy * w + ix. Ties: the first in
+/// row-major order; a NaN wins; padding never does.
 template <class T>
 void max_pool_forward(Cpu, const PoolExtents& e, const T* x, T* y, std::int32_t* argmax) {
   const std::size_t c = static_cast<std::size_t>(e.c);
@@ -43,8 +43,11 @@ void max_pool_forward(Cpu, const PoolExtents& e, const T* x, T* y, std::int32_t*
       const detail::Span ys = detail::inside(oy, e.sh, e.top, e.kh, e.h);
       for (int ox = 0; ox < e.ow; ++ox) {
         const detail::Span xs = detail::inside(ox, e.sw, e.left, e.kw, e.w);
-        const std::size_t at = ((static_cast<std::size_t>(sample) * static_cast<std::size_t>(e.oh) + static_cast<std::size_t>(oy)) *
-                                    static_cast<std::size_t>(e.ow) + static_cast<std::size_t>(ox)) * c;
+        const std::size_t at =
+            ((static_cast<std::size_t>(sample) * static_cast<std::size_t>(e.oh) + static_cast<std::size_t>(oy)) *
+                 static_cast<std::size_t>(e.ow) +
+             static_cast<std::size_t>(ox)) *
+            c;
         bool first = true;
         for (int iy = ys.begin; iy < ys.end; ++iy) {
           for (int ix = xs.begin; ix < xs.end; ++ix) {

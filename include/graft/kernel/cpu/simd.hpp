@@ -1,9 +1,10 @@
 #pragma once
-/// \file simd.hpp  The vector type of the kernels: xsimd's batch of the best instruction set this file is compiled for, or one number where
-/// xsimd knows none.
+/// \file simd.hpp  The vector type of the kernels: xsimd's batch of the best instruction set this file is compiled for, or one
+/// number where xsimd knows none.
 #include "graft/config.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <type_traits>
 #include <xsimd/xsimd.hpp>
 
@@ -33,23 +34,13 @@ struct Vec {
   friend GRAFT_INLINE Vec operator*(Vec a, Vec b) { return {a.value * b.value}; }
   friend GRAFT_INLINE Vec fused(Vec a, Vec b, Vec c) { return {a.value * b.value + c.value}; }
   friend GRAFT_INLINE Vec larger(Vec a, Vec b) { return {a.value > b.value ? a.value : b.value}; }
+  friend GRAFT_INLINE Vec smaller(Vec a, Vec b) { return {a.value < b.value ? a.value : b.value}; }
+  friend GRAFT_INLINE bool above(Vec a, Vec b) { return a.value > b.value; }
+  friend GRAFT_INLINE bool above_or_nan(Vec a, Vec b) { return a.value > b.value || a.value != a.value; }
+  friend GRAFT_INLINE bool equal(Vec a, Vec b) { return a.value == b.value; }
+  static GRAFT_INLINE Vec choose(bool mask, Vec a, Vec b) { return mask ? a : b; }
 };
 #else
-namespace detail {
-/// a * b + c in one instruction. xsimd 8 spells it as a product and a sum for AVX-512, which GCC contracts and Clang does not.
-template <class B>
-GRAFT_INLINE B multiply_add(const B& a, const B& b, const B& c) {
-#ifdef __AVX512F__
-  if constexpr (sizeof(B) == 64 && std::is_same_v<typename B::value_type, float>) return B(_mm512_fmadd_ps(a, b, c));
-  if constexpr (sizeof(B) == 64 && std::is_same_v<typename B::value_type, double>) return B(_mm512_fmadd_pd(a, b, c));
-#elif defined(__FMA__)
-  if constexpr (sizeof(B) == 32 && std::is_same_v<typename B::value_type, float>) return B(_mm256_fmadd_ps(a, b, c));
-  if constexpr (sizeof(B) == 32 && std::is_same_v<typename B::value_type, double>) return B(_mm256_fmadd_pd(a, b, c));
-#endif
-  return xsimd::fma(a, b, c);
-}
-}  // namespace detail
-
 /// As many numbers as one register holds.
 template <class T>
 struct Vec {
@@ -61,13 +52,53 @@ struct Vec {
   GRAFT_INLINE void store(T* p) const { value.store_unaligned(p); }
   friend GRAFT_INLINE Vec operator+(Vec a, Vec b) { return {a.value + b.value}; }
   friend GRAFT_INLINE Vec operator*(Vec a, Vec b) { return {a.value * b.value}; }
-  friend GRAFT_INLINE Vec fused(Vec a, Vec b, Vec c) { return {detail::multiply_add(a.value, b.value, c.value)}; }
-  friend GRAFT_INLINE Vec larger(Vec a, Vec b) { return {xsimd::max(a.value, b.value)}; }
+  friend GRAFT_INLINE Vec fused(Vec a, Vec b, Vec c) {
+#ifdef __AVX512F__  // xsimd 8 has no fused form for AVX-512: it writes a * b + c, which Clang leaves as two instructions
+    if constexpr (std::is_same_v<T, float> && sizeof(Batch) == 64) return {Batch(_mm512_fmadd_ps(a.value, b.value, c.value))};
+    if constexpr (std::is_same_v<T, double> && sizeof(Batch) == 64) return {Batch(_mm512_fmadd_pd(a.value, b.value, c.value))};
+#endif
+    return {xsimd::fma(a.value, b.value, c.value)};
+  }
+  // Chosen by hand: b where either is a NaN, on every instruction set.
+  friend GRAFT_INLINE Vec larger(Vec a, Vec b) { return {xsimd::select(a.value > b.value, a.value, b.value)}; }
+  friend GRAFT_INLINE Vec smaller(Vec a, Vec b) { return {xsimd::select(a.value < b.value, a.value, b.value)}; }
+  using Mask = xsimd::batch_bool<T>;
+  friend GRAFT_INLINE Mask above(Vec a, Vec b) { return a.value > b.value; }
+  friend GRAFT_INLINE Mask above_or_nan(Vec a, Vec b) { return (a.value > b.value) | (a.value != a.value); }
+  friend GRAFT_INLINE Mask equal(Vec a, Vec b) { return a.value == b.value; }
+  static GRAFT_INLINE Vec choose(Mask mask, Vec a, Vec b) { return {xsimd::select(mask, a.value, b.value)}; }
 };
 #endif
 
 template <class T>
 inline constexpr int lanes = Vec<T>::lanes;
+
+/// A vector of whole numbers from 0 to 255, to and from bytes.
+template <class T>
+GRAFT_INLINE void store_bytes(Vec<T> x, std::uint8_t* to) {
+#ifdef __AVX512F__
+  if constexpr (std::is_same_v<T, float> && lanes<T> == 16) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to),
+                     _mm512_maskz_cvtepi32_epi8(0xFFFF, _mm512_maskz_cvttps_epi32(0xFFFF, x.value)));
+    return;
+  }
+#endif
+  T numbers[static_cast<std::size_t>(lanes<T>)];
+  x.store(numbers);
+  for (int l = 0; l < lanes<T>; ++l) to[l] = static_cast<std::uint8_t>(numbers[l]);
+}
+template <class T>
+GRAFT_INLINE Vec<T> load_bytes(const std::uint8_t* from) {
+#ifdef __AVX512F__
+  if constexpr (std::is_same_v<T, float> && lanes<T> == 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+    return {typename Vec<T>::Batch(_mm512_maskz_cvtepi32_ps(0xFFFF, _mm512_maskz_cvtepu8_epi32(0xFFFF, bytes)))};
+  }
+#endif
+  T numbers[static_cast<std::size_t>(lanes<T>)];
+  for (int l = 0; l < lanes<T>; ++l) numbers[l] = static_cast<T>(from[l]);
+  return Vec<T>::load(numbers);
+}
 
 /// Registers that hold vectors.
 #ifdef __AVX512F__

@@ -18,7 +18,8 @@ void covariance(int n, int d, const T* x, T* centred, T* result) {
     double mean = 0.0;
     for (std::ptrdiff_t i = 0; i < n; ++i) mean += static_cast<double>(x[i * width + k]);
     mean /= n;
-    for (std::ptrdiff_t i = 0; i < n; ++i) centred[i * width + k] = static_cast<T>(static_cast<double>(x[i * width + k]) - mean);
+    for (std::ptrdiff_t i = 0; i < n; ++i)
+      centred[i * width + k] = static_cast<T>(static_cast<double>(x[i * width + k]) - mean);
   }
   std::memset(result, 0, static_cast<std::size_t>(width * width) * sizeof(T));
   dense_backward(Cpu{}, n, d, d, centred, static_cast<const T*>(nullptr), static_cast<const T*>(nullptr), centred, Epilogue{},
@@ -28,7 +29,8 @@ void covariance(int n, int d, const T* x, T* centred, T* result) {
 }
 }  // namespace detail
 
-/// CORAL (Sun & Saenko 2016, eq. 1-3): |C_x - C_y|_F^2 / (4 d^2); the gradient is (x - mean)(C_x - C_y) / (d^2 (nx - 1)), and with the other sign for y.
+/// CORAL (Sun & Saenko 2016, eq. 1-3): |C_x - C_y|_F^2 / (4 d^2); the gradient is (x - mean)(C_x - C_y) / (d^2 (nx - 1)), and
+/// with the other sign for y.
 template <class T>
 T coral(Cpu cpu, int nx, int ny, int d, const T* x, const T* y, T* dx, T* dy) {
   const std::size_t square = static_cast<std::size_t>(d) * static_cast<std::size_t>(d);

@@ -3,15 +3,17 @@
 ///
 ///     sum[p][v] = over segments s and steps k:  a[offset[s] + p * pixel_stride + k * step] * b[(s, k), v]
 ///
-/// A number of `a` is broadcast, a row of `b` is `vectors` whole vectors; b runs on over all (s, k). In an NHWC image the taps (kx, c) of one
-/// kernel row lie side by side, so a forward convolution is `step` 1 and one segment a kernel row; the weight gradient exchanges the roles of
-/// taps and pixels (pixel_stride 1, step = the pixels' stride); the data gradient and dense layers are one segment.
+/// A number of `a` is broadcast, a row of `b` is `vectors` whole vectors; b runs on over all (s, k). In an NHWC image the taps
+/// (kx, c) of one kernel row lie side by side, so a forward convolution is `step` 1 and one segment a kernel row; the weight
+/// gradient exchanges the roles of taps and pixels (pixel_stride 1, step = the pixels' stride); the data gradient and dense
+/// layers are one segment.
 #include "graft/config.hpp"
 #include "graft/kernel/cpu/simd.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <type_traits>
 #include <utility>
 
 GRAFT_BEGIN
@@ -30,13 +32,17 @@ struct TileArgs {
   std::ptrdiff_t b_stride = 0;
   T* out = nullptr;  ///< row p at out + p * out_stride
   std::ptrdiff_t out_stride = 0;
-  bool add = false;  ///< add to what is there
+  bool add = false;                          ///< add to what is there
+  const std::ptrdiff_t* b_offset = nullptr;  ///< where b has each segment's first row; null: b runs on
 };
 
-template <class T, int pixels, int vectors>
-void run_tile(const TileArgs<T>& t) {
+namespace detail {
+/// The tile; a constant stride of the pixels makes their addresses constants. One flat body: sums that are passed on leave the
+/// registers.
+template <class T, int pixels, int vectors, class Stride>
+void tile_body(const TileArgs<T>& t, Stride stride) {
   using V = Vec<T>;
-  V sum[pixels][vectors];
+  V sum[static_cast<std::size_t>(pixels)][static_cast<std::size_t>(vectors)];
   GRAFT_UNROLL
   for (int p = 0; p < pixels; ++p) {
     GRAFT_UNROLL
@@ -44,12 +50,12 @@ void run_tile(const TileArgs<T>& t) {
   }
   const T* b = t.b;
   const std::ptrdiff_t b_stride = t.b_stride;
-  const std::ptrdiff_t stride = t.pixel_stride;
   const std::ptrdiff_t step = t.step;
   for (int s = 0; s < t.segments; ++s) {
     const T* a = t.a + t.offset[s];
+    if (t.b_offset != nullptr) b = t.b + t.b_offset[s];
     for (int k = 0; k < t.length; ++k) {
-      V row[vectors];
+      V row[static_cast<std::size_t>(vectors)];
       GRAFT_UNROLL
       for (int v = 0; v < vectors; ++v) row[v] = V::load(b + v * lanes<T>);
       GRAFT_UNROLL
@@ -62,13 +68,28 @@ void run_tile(const TileArgs<T>& t) {
       b += b_stride;
     }
   }
+  T* out = t.out;
+  if (t.add) {
+    GRAFT_UNROLL
+    for (int p = 0; p < pixels; ++p) {
+      GRAFT_UNROLL
+      for (int v = 0; v < vectors; ++v) sum[p][v] = V::load(out + p * t.out_stride + v * lanes<T>) + sum[p][v];
+    }
+  }
   GRAFT_UNROLL
   for (int p = 0; p < pixels; ++p) {
-    T* out = t.out + p * t.out_stride;
     GRAFT_UNROLL
-    for (int v = 0; v < vectors; ++v) {
-      (t.add ? V::load(out + v * lanes<T>) + sum[p][v] : sum[p][v]).store(out + v * lanes<T>);
-    }
+    for (int v = 0; v < vectors; ++v) sum[p][v].store(out + p * t.out_stride + v * lanes<T>);
+  }
+}
+}  // namespace detail
+
+template <class T, int pixels, int vectors>
+void run_tile(const TileArgs<T>& t) {
+  if (t.pixel_stride == 1) {
+    detail::tile_body<T, pixels, vectors>(t, std::integral_constant<std::ptrdiff_t, 1>{});
+  } else {
+    detail::tile_body<T, pixels, vectors>(t, t.pixel_stride);
   }
 }
 
@@ -107,7 +128,8 @@ void run_tiles(TileArgs<T> t, int count, int vectors) {
   }
 }
 
-/// Cuts `columns` (a multiple of the lanes) into panels of 1 to 3 vectors, as evenly as possible; calls f(first column, vectors).
+/// Cuts `columns` (a multiple of the lanes) into panels of 1 to 3 vectors, as evenly as possible; calls f(first column,
+/// vectors).
 template <class T, class F>
 void for_panels(int columns, F&& f) {
   int left = columns / lanes<T>;
@@ -122,18 +144,46 @@ void for_panels(int columns, F&& f) {
   }
 }
 
-/// Copies a rows x columns matrix (row stride `stride`) into panels, each rows x (vectors * lanes), the last zero-padded. Panel at column
-/// c starts at out + c * rows.
+/// Copies `real` columns of a matrix (row stride `stride`) into a panel of rows x (vectors * lanes), zeros beyond.
+template <class T>
+void pack_panel(int rows, int real, int vectors, const T* in, std::ptrdiff_t stride, T* panel) {
+  const int width = vectors * lanes<T>;
+  for (int r = 0; r < rows; ++r) {
+    T* to = panel + static_cast<std::ptrdiff_t>(r) * width;
+    const T* from = in + r * stride;
+    int c = 0;
+    for (; c + lanes<T> <= real; c += lanes<T>) Vec<T>::load(from + c).store(to + c);
+    for (; c < real; ++c) to[c] = from[c];
+    for (; c < width; ++c) to[c] = T{0};
+  }
+}
+
+/// The same from the transposed matrix: element (r, c) is in[c * stride + r]. In squares, so that both sides stay in the first
+/// cache.
+template <class T>
+void pack_panel_transposed(int rows, int real, int vectors, const T* in, std::ptrdiff_t stride, T* panel) {
+  const int width = vectors * lanes<T>;
+  constexpr int square = 16;
+  for (int first = 0; first < rows; first += square) {
+    const int count = std::min(square, rows - first);
+    T* to = panel + static_cast<std::ptrdiff_t>(first) * width;
+    for (int c = 0; c < real; ++c) {
+      const T* from = in + c * stride + first;
+      for (int r = 0; r < count; ++r) to[r * width + c] = from[r];
+    }
+    for (int r = 0; r < count; ++r) {
+      for (int c = real; c < width; ++c) to[r * width + c] = T{0};
+    }
+  }
+}
+
+/// Copies a rows x columns matrix (row stride `stride`) into panels, each rows x (vectors * lanes), the last zero-padded. Panel
+/// at column c starts at out + c * rows.
 template <class T>
 void pack_panels(int rows, int columns, const T* in, std::ptrdiff_t stride, T* out) {
   for_panels<T>(padded<T>(columns), [&](int column, int vectors) {
-    T* panel = out + static_cast<std::ptrdiff_t>(column) * rows;
-    const int width = vectors * lanes<T>;
-    const int real = std::min(width, columns - column);
-    for (int r = 0; r < rows; ++r) {
-      for (int c = 0; c < real; ++c) panel[r * width + c] = in[r * stride + column + c];
-      for (int c = real; c < width; ++c) panel[r * width + c] = T{0};
-    }
+    pack_panel(rows, std::min(vectors * lanes<T>, columns - column), vectors, in + column, stride,
+               out + static_cast<std::ptrdiff_t>(column) * rows);
   });
 }
 
@@ -141,16 +191,8 @@ void pack_panels(int rows, int columns, const T* in, std::ptrdiff_t stride, T* o
 template <class T>
 void pack_panels_transposed(int rows, int columns, const T* in, std::ptrdiff_t stride, T* out) {
   for_panels<T>(padded<T>(columns), [&](int column, int vectors) {
-    T* panel = out + static_cast<std::ptrdiff_t>(column) * rows;
-    const int width = vectors * lanes<T>;
-    const int real = std::min(width, columns - column);
-    for (int c = 0; c < real; ++c) {
-      const T* from = in + (column + c) * stride;
-      for (int r = 0; r < rows; ++r) panel[r * width + c] = from[r];
-    }
-    for (int c = real; c < width; ++c) {
-      for (int r = 0; r < rows; ++r) panel[r * width + c] = T{0};
-    }
+    pack_panel_transposed(rows, std::min(vectors * lanes<T>, columns - column), vectors, in + column * stride, stride,
+                          out + static_cast<std::ptrdiff_t>(column) * rows);
   });
 }
 

@@ -1,0 +1,8 @@
+#pragma once
+/// \file allocations.hpp  Counts the heap allocations of the whole program.
+#include <cstddef>
+
+namespace support {
+/// How often operator new has been called so far.
+std::size_t allocations();
+}  // namespace support
