@@ -26,7 +26,9 @@ class Unlabelled {
     if (!pixels_ || pixels_->shape(0) == 0) fail("the set '", name_, "' is empty; a set needs at least one image.");
   }
   [[nodiscard]] std::size_t size() const { return pixels_ ? pixels_->shape(0) : 0; }
+  /// Throws Error for a set that was default-constructed and never given images.
   [[nodiscard]] Shape shape() const {
+    if (!pixels_) fail("the set '", name_, "' is empty; a set needs at least one image.");
     return image_shape(static_cast<int>(pixels_->shape(1)), static_cast<int>(pixels_->shape(2)),
                        static_cast<int>(pixels_->shape(3)));
   }

@@ -34,7 +34,7 @@ struct Normalize {
   /// colour.
   static void check(const std::string& set, Shape from, Shape to) {
     if (from.size() == to.size() && (to.is_vector() || (from.h == to.h && from.w == to.w && from.c == to.c))) return;
-    if (from.c == 1 && from.h == to.h && from.w == to.w && to.c <= 4) return;
+    if (to.is_image() && from.c == 1 && from.h == to.h && from.w == to.w && to.c <= 4) return;
     fail("the images of '", set, "' are ", from.h, " x ", from.w, " x ", from.c, " but the net takes ", to.h, " x ", to.w,
          " x ", to.c, "; resize them or declare the net on Image<", from.h, ", ", from.w, ", ", from.c, ">.");
   }
