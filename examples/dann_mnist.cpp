@@ -32,12 +32,11 @@ int main(int argc, char** argv) {
                            .target_test = digits.target_test,
                            .checkpoint = session.checkpoint(method),
                            .resume = session.options.resume};
-      if (method == "dann") {
-        session.report(method, Dann{features, labels, domains}.fit(digits.source, unlabelled, fit, ProgressBar(method)));
-      } else {
-        const auto& taught = method == "target_only" ? digits.target : digits.source;
-        session.report(method, SourceOnly{features, labels}.fit(taught, unlabelled, fit, ProgressBar(method)));
-      }
+      const auto& taught = method == "target_only" ? digits.target : digits.source;
+      const History history = method == "dann"
+                                  ? Dann{features, labels, domains}.fit(taught, unlabelled, fit, ProgressBar(method))
+                                  : SourceOnly{features, labels}.fit(taught, unlabelled, fit, ProgressBar(method));
+      session.report(method, history, score(digits.target_test, fit.normalize, features, labels));
     }
   });
 }

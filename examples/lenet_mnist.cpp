@@ -26,7 +26,8 @@ int main(int argc, char** argv) {
                          .source_test = digits.source_test,
                          .checkpoint = session.checkpoint("lenet"),
                          .resume = session.options.resume};
-    session.report("lenet",
-                   SourceOnly{body, head}.fit(digits.source, digits.source.without_labels(), fit, ProgressBar("lenet")));
+    const History history =
+        SourceOnly{body, head}.fit(digits.source, digits.source.without_labels(), fit, ProgressBar("lenet"));
+    session.report("lenet", history, score(digits.source_test, fit.normalize, body, head));
   });
 }

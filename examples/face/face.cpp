@@ -95,17 +95,19 @@ std::vector<std::string> Session::methods() const {
 
 fs::path Session::checkpoint(const std::string& method) const { return options.out / (method + ".checkpoint"); }
 
-void Session::report(const std::string& method, const graft::History& history) {
+void Session::report(const std::string& method, const graft::History& history, const graft::Confusion& test) {
   graft::atomic_write(options.out / (method + "_history.csv"), history.csv());
   graft::atomic_write(options.out / (method + "_history.json"), history.json());
   graft::write_history_plots(history, options.out, method + "_");
-  results_.emplace_back(method, history);
+  graft::atomic_write(options.out / (method + "_confusion.svg"),
+                      graft::confusion_plot(test, method + ", test part of " + target_name_));
+  results_.push_back({method, history, test.per_class_accuracy()});
 }
 
 void Session::finish() {
   using nlohmann::json;
   const auto number = [](double value) { return std::isfinite(value) ? json(value) : json(nullptr); };
-  const auto& [method, history] = results_.back();
+  const auto& [method, history, accuracy_per_class] = results_.back();
   json metrics{{"method", method},
                {"source", source_name_},
                {"target", target_name_},
@@ -115,14 +117,16 @@ void Session::finish() {
                {"threads", graft::threads()},
                {"source_accuracy", number(history.last("source_accuracy"))},
                {"target_accuracy", number(history.last("target_accuracy"))},
+               {"test_accuracy_per_class", accuracy_per_class},
                {"seconds", number(history.sum("seconds"))},
                {"images_per_second", number(history.last("images_per_second"))}};
-  for (const auto& [name, other] : results_) {
-    if (name == "source_only" && method != name) metrics["target_accuracy_source_only"] = number(other.last("target_accuracy"));
+  for (const Result& other : results_) {
+    if (other.method == "source_only" && method != other.method)
+      metrics["target_accuracy_source_only"] = number(other.history.last("target_accuracy"));
   }
   graft::atomic_write(options.out / "metrics.json", metrics.dump(2) + "\n");
   std::printf("\n%-14s %16s %16s %9s\n", "method", "source accuracy", "target accuracy", "seconds");
-  for (const auto& [name, h] : results_) {
+  for (const auto& [name, h, per_class] : results_) {
     const double target = h.last("target_accuracy");
     std::printf("%-14s %16.4f %16s %9.1f\n", name.c_str(), h.last("source_accuracy"),
                 std::isfinite(target) ? std::to_string(target).substr(0, 6).c_str() : "-", h.sum("seconds"));

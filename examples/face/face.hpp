@@ -4,6 +4,7 @@
 #include <graft/data/mnist_m.hpp>
 #include <graft/data/synthetic_digits.hpp>
 #include <graft/train/history.hpp>
+#include <graft/train/metrics.hpp>
 
 #include <filesystem>
 #include <functional>
@@ -54,15 +55,21 @@ class Session {
   /// The methods to run, in order.
   [[nodiscard]] std::vector<std::string> methods() const;
   [[nodiscard]] std::filesystem::path checkpoint(const std::string& method) const;
-  /// Keeps a method's result, and writes its history and plots into --out.
-  void report(const std::string& method, const graft::History& history);
+  /// Keeps a method's result, and writes its history, its plots and the confusion matrix on the test part (the target's, where
+  /// there is one) into --out.
+  void report(const std::string& method, const graft::History& history, const graft::Confusion& test);
   /// Writes metrics.json and prints the table.
   void finish();
 
  private:
   About about_;
   std::string source_name_, target_name_;
-  std::vector<std::pair<std::string, graft::History>> results_;
+  struct Result {
+    std::string method;
+    graft::History history;
+    std::vector<double> accuracy_per_class;
+  };
+  std::vector<Result> results_;
 };
 
 /// The body of main: reads the options, runs `body`, and turns every error into a sentence and a non-zero exit.

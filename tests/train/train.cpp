@@ -1,4 +1,6 @@
 #include "graft/core/random.hpp"
+#include "graft/ops/dense.hpp"
+#include "graft/train/accuracy.hpp"
 #include "graft/train/callbacks.hpp"
 #include "graft/train/metrics.hpp"
 #include "io/scratch.hpp"
@@ -160,6 +162,19 @@ TEST_CASE("means run over an epoch", "[train]") {
   means.clear();
   means.add("a", 3.0);
   CHECK(means.entries()[0].sum == 3.0);
+}
+
+TEST_CASE("the accuracy of a batch is that of its largest logits", "[train]") {
+  struct Same : Net<Vector<2>, Dense<2>> {};
+  Model<Same> same;
+  const float identity[] = {1, 0, 0, 1};
+  std::copy(identity, identity + 4, same.array("0/w"));
+  Tape tape;
+  const float rows[] = {1, 2, 3, 1, 0, 5, 4, 4};  // the largest are 1, 0, 1 and, of equals, 0
+  const auto logits = tape(same, Rows<float>{rows, 4, 0});
+  const int labels[] = {1, 0, 0, 0};
+  CHECK(accuracy(logits, DomainLabels{labels, 4}) == 0.75);
+  CHECK_THROWS_WITH(accuracy(logits, DomainLabels{labels, 3}), Contains("4 rows") && Contains("3 labels"));
 }
 
 TEST_CASE("the confusion matrix counts", "[train]") {

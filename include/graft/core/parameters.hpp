@@ -19,7 +19,6 @@ struct Segment {
   int rank = 1;
   bool trainable = true;  ///< false: the optimiser leaves it as it is
   bool decay = true;      ///< whether weight decay acts on it
-  double rate = 1.0;      ///< multiplies the learning rate
 };
 
 /// A non-owning view of a model's parameters; `value` and `gradient` have the same layout and are 64-byte aligned.

@@ -75,11 +75,11 @@ class Optimizer {
     bool found = false;
     std::string names;
     for (Block& block : blocks_) {
-      for (Segment& s : *block.parameters.segments) {
-        const std::string name = block.parameters.name + "/" + s.name;
+      for (std::size_t i = 0; i < block.rates.size(); ++i) {
+        const std::string name = block.parameters.name + "/" + (*block.parameters.segments)[i].name;
         names += " " + name;
         if (!matches(pattern, name)) continue;
-        s.rate *= factor;
+        block.rates[i] *= factor;
         found = true;
       }
     }
@@ -93,7 +93,7 @@ class Optimizer {
     Rule& rule = static_cast<Rule&>(*this);
     rule.prepare();
     for (Block& block : blocks_) {
-      for (const Segment& s : *block.parameters.segments) update(rule, block, s, static_cast<T>(scale));
+      for (std::size_t i = 0; i < block.rates.size(); ++i) update(rule, block, i, static_cast<T>(scale));
     }
   }
 
@@ -116,6 +116,7 @@ class Optimizer {
  private:
   struct Block {
     Parameters<T> parameters;
+    std::vector<double> rates;  // of multiply(), one for each segment
     std::vector<Buffer<T>> state;
   };
 
@@ -136,19 +137,20 @@ class Optimizer {
       const std::size_t pieces = static_cast<std::size_t>(pieces_of(s));
       if (partial_.size() < pieces) partial_.resize(pieces);
     }
-    Block block{parameters, {}};
+    Block block{parameters, std::vector<double>(parameters.segments->size(), 1.0), {}};
     for (int k = 0; k < Rule::slots; ++k) block.state.emplace_back(parameters.size);
     blocks_.push_back(std::move(block));
   }
 
-  void update(Rule& rule, Block& block, const Segment& s, T scale) {
+  void update(Rule& rule, Block& block, std::size_t segment, T scale) {
+    const Segment& s = (*block.parameters.segments)[segment];
     T* p = block.parameters.value + s.offset;
     T* g = block.parameters.gradient + s.offset;
     std::array<T*, 3> state{};
     for (std::size_t k = 0; k < block.state.size(); ++k) state[k] = block.state[k].data() + s.offset;
     const std::ptrdiff_t count = static_cast<std::ptrdiff_t>(s.count);
     const int pieces = pieces_of(s);
-    const typename Rule::Factors factors = rule.factors(learning_rate * s.rate, s.decay);
+    const typename Rule::Factors factors = rule.factors(learning_rate * block.rates[segment], s.decay);
     parallel_for(
         pieces,
         [&](int i) {

@@ -175,7 +175,8 @@ inline void write_history_plots(const History& history, const std::filesystem::p
     const std::vector<Series> series = history_series(history, names);
     if (!series.empty()) atomic_write(folder / (prefix + file), line_plot(title, "epoch", label, series));
   };
-  plot("accuracy.svg", "Accuracy on the test parts", "accuracy", {"source_accuracy", "target_accuracy", "domain_accuracy"});
+  plot("accuracy.svg", "Accuracy: classes on the test parts, domains in training", "accuracy",
+       {"source_accuracy", "target_accuracy", "domain_accuracy"});
   plot("loss.svg", "Loss in training", "loss, nats", {"label_loss", "domain_loss", "loss"});
   plot("learning_rate.svg", "Learning rate", "learning rate", {"learning_rate"});
   plot("lambda.svg", "Weight of the reversed gradient", "lambda", {"lambda"});

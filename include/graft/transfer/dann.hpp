@@ -5,6 +5,7 @@
 #include "graft/loss/supervised.hpp"
 #include "graft/optim/schedule.hpp"
 #include "graft/optim/sgd.hpp"
+#include "graft/train/accuracy.hpp"
 #include "graft/transfer/adaptation.hpp"
 #include "graft/transfer/gradient_reversal.hpp"
 #include "graft/transfer/heads.hpp"
@@ -45,10 +46,11 @@ class Dann {
   Loss<Scalar> loss(Tape<Scalar>& tape, const data::PairedBatch<Scalar>& batch, double progress, Means& means) {
     const auto f = tape(features_, batch);
     const auto label_loss = cross_entropy(tape(labels_, f.source()), batch.class_labels());
-    const auto domain_loss =
-        cross_entropy(tape(domains_, reverse_gradient(f, options_.lambda(progress))), batch.domain_labels());
+    const auto domain = tape(domains_, reverse_gradient(f, options_.lambda(progress)));
+    const auto domain_loss = cross_entropy(domain, batch.domain_labels());
     means.add("label_loss", static_cast<double>(label_loss.value()));
     means.add("domain_loss", static_cast<double>(domain_loss.value()));
+    means.add("domain_accuracy", accuracy(domain, batch.domain_labels()));
     return label_loss + domain_loss;
   }
 
