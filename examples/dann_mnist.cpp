@@ -21,13 +21,18 @@ int main(int argc, char** argv) {
   return example::run(argc, argv, about, [](example::Session& session) {
     const example::Domains digits = session.domains();
     const auto unlabelled = digits.target.without_labels();
+    const auto normalize = data::Normalize::standard(3, digits.source, unlabelled);
     for (const std::string& method : session.methods()) {
-      Model<Features> features{{.seed = session.options.seed}};
-      Model<Labels> labels{{.seed = session.options.seed + 1}};
-      Model<Domains> domains{{.seed = session.options.seed + 2}};
+      const auto draw = [&](std::uint64_t part) {
+        return ModelOptions{.seed = session.options.seed + part, .initialiser = Initialiser::torch_uniform};
+      };
+      Model<Features> features{draw(0)};
+      Model<Labels> labels{draw(1)};
+      Model<Domains> domains{draw(2)};
       const FitOptions fit{.epochs = session.options.epochs,
                            .batch = session.options.batch,
                            .seed = session.options.seed,
+                           .normalize = normalize,
                            .source_test = digits.source_test,
                            .target_test = digits.target_test,
                            .checkpoint = session.checkpoint(method),
@@ -36,7 +41,7 @@ int main(int argc, char** argv) {
       const History history = method == "dann"
                                   ? Dann{features, labels, domains}.fit(taught, unlabelled, fit, ProgressBar(method))
                                   : SourceOnly{features, labels}.fit(taught, unlabelled, fit, ProgressBar(method));
-      session.report(method, history, score(digits.target_test, fit.normalize, features, labels));
+      session.report(method, history, score(digits.target_test, normalize, features, labels));
     }
   });
 }

@@ -21,7 +21,7 @@ struct Small {
   data::PairedLoader<float> loader{data::synthetic_digits(200, 1, data::Domain::source),
                                    data::synthetic_digits(150, 2, data::Domain::target).without_labels(),
                                    Body::input,
-                                   {.source_batch = 20, .target_batch = 12, .normalize = data::Normalize::symmetric()}};
+                                   {.source_batch = 20, .target_batch = 12, .normalize = data::Normalize::centred()}};
   Sgd<float> optimizer{{.learning_rate = 0.01, .momentum = 0.9}, body, labels, domains};
   Tape<float> tape;
 

@@ -90,10 +90,13 @@ TEST_CASE("one set in batches, shuffled or in order", "[data]") {
 TEST_CASE("images are normalised, grey becomes colour, other shapes are a sentence", "[data]") {
   const auto set = indexed(3);
   std::vector<float> out(3);
-  data::Normalize::symmetric().write(set.pixels(2), set.shape(), Image<1, 1, 3>, out.data());
-  for (const float v : out) CHECK(v == Approx(2 * (2 / 255.0) - 1).epsilon(1e-6));
-  const auto mean = data::Normalize::mean_of(3, set, set.without_labels());
-  CHECK(mean.mean[2] == Approx(1 / 255.0));
+  data::Normalize::centred().write(set.pixels(2), set.shape(), Image<1, 1, 3>, out.data());
+  for (const float v : out) CHECK(v == Approx(2 / 255.0 - 0.5).epsilon(1e-6));
+  const auto standard = data::Normalize::standard(3, set, set.without_labels());  // of 0, 1, 2, 0, 1, 2
+  CHECK(standard.mean[2] == Approx(1 / 255.0));
+  CHECK(standard.deviation[2] == Approx(std::sqrt(2 / 3.0) / 255.0));
+  CHECK(standard.deviation[3] == 1.0);
+  CHECK(data::Normalize::standard(1, indexed(1)).deviation[0] == 1.0);
   CHECK_THROWS_WITH((data::Loader<float>(set, Image<2, 1, 1>, {})), Contains("1 x 1 x 1") && Contains("2 x 1 x 1"));
   CHECK_THROWS_WITH((data::Loader<float>(set, Vector<1>, {.batch = 0})), Contains("at least 1"));
   CHECK_THROWS_WITH(set.take(4), Contains("has 3 images"));

@@ -73,7 +73,7 @@ TEST_CASE("a loader's order does not depend on reading ahead; seeds and streams 
 
 TEST_CASE("grey sources stand beside colour targets in one batch, source first", "[data]") {
   const auto source = images(5, 1), target = images(6, 3);
-  const auto normalize = data::Normalize::symmetric();
+  const auto normalize = data::Normalize::centred();
   data::PairedLoader<double> loader(source, target.without_labels(), Image<2, 2, 3>,
                                     {.source_batch = 2, .target_batch = 3, .normalize = normalize});
   const auto batch = loader.next();
@@ -82,14 +82,14 @@ TEST_CASE("grey sources stand beside colour targets in one batch, source first",
   CHECK(batch.target().data == batch.images + 2 * 12);
   for (std::size_t i = 0; i < 2; ++i) {
     const std::uint8_t* grey = source.pixels(static_cast<std::size_t>(batch.labels[i]));
-    for (std::size_t p = 0; p < 12; ++p) CHECK(batch.images[i * 12 + p] == Approx(2 * (grey[p / 3] / 255.0) - 1));
+    for (std::size_t p = 0; p < 12; ++p) CHECK(batch.images[i * 12 + p] == Approx(grey[p / 3] / 255.0 - 0.5));
   }
   for (std::size_t i = 0; i < 3; ++i) {  // each target row is one of the target's images
     bool found = false;
     for (std::size_t k = 0; k < target.size(); ++k) {
       bool same = true;
       for (std::size_t p = 0; p < 12; ++p)
-        same = same && std::abs(batch.target().data[i * 12 + p] - (2 * (target.pixels(k)[p] / 255.0) - 1)) < 1e-12;
+        same = same && std::abs(batch.target().data[i * 12 + p] - (target.pixels(k)[p] / 255.0 - 0.5)) < 1e-12;
       found = found || same;
     }
     CHECK(found);

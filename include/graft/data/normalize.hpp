@@ -5,8 +5,10 @@
 #include "graft/core/shape.hpp"
 
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 GRAFT_BEGIN
 namespace data {
@@ -16,17 +18,23 @@ struct Normalize {
   std::array<double, 4> mean{0.0, 0.0, 0.0, 0.0};
   std::array<double, 4> deviation{1.0, 1.0, 1.0, 1.0};
 
-  /// Pixels from 0 to 255 become numbers from -1 to 1.
-  static Normalize symmetric() { return {{0.5, 0.5, 0.5, 0.5}, {0.5, 0.5, 0.5, 0.5}}; }
+  /// Pixels from 0 to 255 become numbers from -0.5 to 0.5: a shift alone, as in the DANN paper, by a value that needs no data.
+  static Normalize centred() { return {{0.5, 0.5, 0.5, 0.5}, {1.0, 1.0, 1.0, 1.0}}; }
 
-  /// Subtracts the mean colour over all images of the given sets together; grey images count as `channels` equal ones.
+  /// Standardises: the mean of each channel over all images of the given sets together becomes 0, its deviation 1 (or stays,
+  /// where all pixels are equal). Grey images count as `channels` equal ones; labels are not looked at.
   template <class... Sets>
-  static Normalize mean_of(int channels, const Sets&... sets) {
-    std::array<double, 4> sum{};
-    double pixels = 0.0;
-    (add(channels, sets, sum, pixels), ...);
+  static Normalize standard(int channels, const Sets&... sets) {
+    std::array<Sums, 4> sums{};
+    (add(channels, sets, sums), ...);
     Normalize result;
-    for (std::size_t c = 0; c < 4; ++c) result.mean[c] = pixels > 0.0 ? sum[c] / pixels / 255.0 : 0.0;
+    for (std::size_t c = 0; c < 4; ++c) {
+      if (sums[c].pixels == 0) continue;
+      const double count = static_cast<double>(sums[c].pixels) * 255.0;
+      result.mean[c] = static_cast<double>(sums[c].values) / count;
+      const double variance = static_cast<double>(sums[c].squares) / (count * 255.0) - result.mean[c] * result.mean[c];
+      if (variance > 0.0) result.deviation[c] = std::sqrt(variance);
+    }
     return result;
   }
 
@@ -60,19 +68,23 @@ struct Normalize {
   }
 
  private:
+  struct Sums {
+    std::uint64_t pixels = 0, values = 0, squares = 0;
+  };
   template <class Set>
-  static void add(int channels, const Set& set, std::array<double, 4>& sum, double& pixels) {
+  static void add(int channels, const Set& set, std::array<Sums, 4>& sums) {
     const Shape shape = set.shape();
-    const std::size_t count = set.size() * static_cast<std::size_t>(shape.h) * static_cast<std::size_t>(shape.w);
-    const std::uint8_t* at = set.pixels(0);
     const std::size_t c = static_cast<std::size_t>(shape.c);
-    std::array<std::uint64_t, 4> totals{};
-    for (std::size_t p = 0; p < count; ++p) {
-      for (std::size_t k = 0; k < c && k < 4; ++k) totals[k] += at[p * c + k];
+    const std::size_t values = set.size() * shape.size();
+    const std::uint8_t* at = set.pixels(0);
+    for (std::size_t k = 0; k < 4 && k < static_cast<std::size_t>(channels); ++k) {
+      for (std::size_t p = c == 1 ? 0 : k; p < values; p += c) {
+        const std::uint64_t value = at[p];
+        ++sums[k].pixels;
+        sums[k].values += value;
+        sums[k].squares += value * value;
+      }
     }
-    for (std::size_t k = 0; k < 4 && k < static_cast<std::size_t>(channels); ++k)
-      sum[k] += static_cast<double>(totals[c == 1 ? 0 : k]);
-    pixels += static_cast<double>(count);
   }
 };
 

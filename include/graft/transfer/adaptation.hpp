@@ -21,7 +21,7 @@ struct FitOptions {
   int epochs = 30;
   int batch = 128;  ///< images of each domain in a step
   std::uint64_t seed = 0;
-  data::Normalize normalize = data::Normalize::symmetric();  ///< of all images; the default makes pixels numbers from -1 to 1
+  data::Normalize normalize = data::Normalize::centred();  ///< of all images; the default gives numbers from -0.5 to 0.5
   std::optional<data::Labelled> source_test{};
   std::optional<data::Labelled> target_test{};
   std::filesystem::path checkpoint{};  ///< written after every epoch when given
