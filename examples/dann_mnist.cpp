@@ -17,11 +17,12 @@ int main(int argc, char** argv) {
       .name = "dann_mnist",
       .text = "Domain-adversarial training from MNIST to MNIST-M, with the network and schedules of Ganin et al. 2016.",
       .methods = {"source_only", "dann", "target_only"},
-      .usual = {"source_only", "dann"}};
+      .usual = {"source_only", "dann"},
+      .adversarial = true};
   return example::run(argc, argv, about, [](example::Session& session) {
     const example::Domains digits = session.domains();
     const auto unlabelled = digits.target.without_labels();
-    const auto normalize = data::Normalize::standard(3, digits.source, unlabelled);
+    const auto normalize = data::Normalize::mean_of(3, digits.source, unlabelled);
     for (const std::string& method : session.methods()) {
       const auto draw = [&](std::uint64_t part) {
         return ModelOptions{.seed = session.options.seed + part, .initialiser = Initialiser::torch_uniform};
@@ -39,7 +40,8 @@ int main(int argc, char** argv) {
                            .resume = session.options.resume};
       const auto& taught = method == "target_only" ? digits.target : digits.source;
       const History history = method == "dann"
-                                  ? Dann{features, labels, domains}.fit(taught, unlabelled, fit, ProgressBar(method))
+                                  ? Dann{features, labels, domains, {.lambda = {.high = session.options.lambda}}}.fit(
+                                        taught, unlabelled, fit, ProgressBar(method))
                                   : SourceOnly{features, labels}.fit(taught, unlabelled, fit, ProgressBar(method));
       session.report(method, history, score(digits.target_test, normalize, features, labels));
     }

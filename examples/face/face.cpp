@@ -8,6 +8,7 @@
 #include <graft/train/atomic_file.hpp>
 #include <graft/train/plot.hpp>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 namespace example {
 
@@ -40,7 +41,8 @@ Session::Session(Options given, About about) : options(std::move(given)), about_
   if (options.threads > 0) graft::set_threads(options.threads);
   const bool synthetic = options.data.empty() && options.source.empty() && options.target.empty();
   if (options.epochs == 0) options.epochs = synthetic ? about_.synthetic_epochs : about_.epochs;
-  if (options.batch == 0) options.batch = about_.batch;
+  if (options.batch == 0) options.batch = synthetic ? about_.synthetic_batch : about_.batch;
+  if (options.lambda < 0.0) options.lambda = synthetic ? about_.synthetic_lambda : about_.lambda;
   if (options.out.empty()) options.out = fs::path("runs") / about_.name;
   if (options.device == "cuda") fail("--device cuda: this build has no CUDA backend; use --device cpu.");
   check_writable(options.out);
@@ -144,13 +146,19 @@ int run(int argc, char** argv, const About& about, const std::function<void(Sess
   app.add_option("--source", o.source, "folder with the source's IDX files, named as MNIST's");
   if (about.two_domains)
     app.add_option("--target", o.target, "folder with the target's IDX files; its labels are used for scoring only");
-  app.add_option("--epochs", o.epochs,
-                 "passes over the longer training set (default " + std::to_string(about.epochs) + "; synthetic digits " +
-                     std::to_string(about.synthetic_epochs) + ")")
+  const auto defaults = [](auto data, auto synthetic) {
+    std::ostringstream text;
+    text << " (default " << data << "; synthetic digits " << synthetic << ")";
+    return text.str();
+  };
+  app.add_option("--epochs", o.epochs, "passes over the longer training set" + defaults(about.epochs, about.synthetic_epochs))
       ->check(CLI::Range(1, 100000));
-  app.add_option("--batch", o.batch,
-                 std::string("images of each domain in a step (default ") + std::to_string(about.batch) + ")")
+  app.add_option("--batch", o.batch, "images of each domain in a step" + defaults(about.batch, about.synthetic_batch))
       ->check(CLI::Range(1, 65536));
+  if (about.adversarial)
+    app.add_option("--lambda", o.lambda,
+                   "the weight of the adversary at the end of its schedule" + defaults(about.lambda, about.synthetic_lambda))
+        ->check(CLI::Range(0.0, 100.0));
   app.add_option("--seed", o.seed, "of weights and order (default 0)");
   app.add_option("--threads", o.threads, "threads (default: all cores); results do not depend on it")
       ->check(CLI::Range(1, 4096));

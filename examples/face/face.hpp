@@ -19,6 +19,7 @@ struct Options {
   std::filesystem::path data, source, target, out;
   int epochs = 0;
   int batch = 0;
+  double lambda = -1.0;
   int threads = 0;
   std::uint64_t seed = 0;
   std::string device = "cpu";
@@ -31,11 +32,15 @@ struct About {
   std::string name;
   std::string text;
   std::vector<std::string>
-      methods;  ///< values of --method, if the example has several; without the option those in `usual` run
-  std::vector<std::string> usual;
-  int epochs = 30;            ///< with data from outside
-  int synthetic_epochs = 12;  ///< with the library's own
+      methods{};  ///< values of --method, if the example has several; without the option those in `usual` run
+  std::vector<std::string> usual{};
+  int epochs = 30;  ///< with data from outside
   int batch = 128;
+  double lambda = 1.0;        ///< the highest weight of the adversary, where the example has one
+  int synthetic_epochs = 12;  ///< the same with the library's own digits: few images, so small batches for enough steps
+  int synthetic_batch = 32;
+  double synthetic_lambda = 0.3;
+  bool adversarial = false;  ///< offers --lambda
   bool two_domains = true;
 };
 

@@ -96,6 +96,9 @@ TEST_CASE("images are normalised, grey becomes colour, other shapes are a senten
   CHECK(standard.mean[2] == Approx(1 / 255.0));
   CHECK(standard.deviation[2] == Approx(std::sqrt(2 / 3.0) / 255.0));
   CHECK(standard.deviation[3] == 1.0);
+  const auto mean = data::Normalize::mean_of(3, set);
+  CHECK(mean.mean == standard.mean);
+  CHECK(mean.deviation == data::Normalize{}.deviation);
   CHECK(data::Normalize::standard(1, indexed(1)).deviation[0] == 1.0);
   CHECK_THROWS_WITH((data::Loader<float>(set, Image<2, 1, 1>, {})), Contains("1 x 1 x 1") && Contains("2 x 1 x 1"));
   CHECK_THROWS_WITH((data::Loader<float>(set, Vector<1>, {.batch = 0})), Contains("at least 1"));

@@ -21,8 +21,17 @@ struct Normalize {
   /// Pixels from 0 to 255 become numbers from -0.5 to 0.5: a shift alone, as in the DANN paper, by a value that needs no data.
   static Normalize centred() { return {{0.5, 0.5, 0.5, 0.5}, {1.0, 1.0, 1.0, 1.0}}; }
 
+  /// Shifts the mean of each channel over all images of the given sets together to 0, as the DANN paper does; no scaling. Grey
+  /// images count as `channels` equal ones; labels are not looked at.
+  template <class... Sets>
+  static Normalize mean_of(int channels, const Sets&... sets) {
+    Normalize result = standard(channels, sets...);
+    result.deviation = Normalize{}.deviation;
+    return result;
+  }
+
   /// Standardises: the mean of each channel over all images of the given sets together becomes 0, its deviation 1 (or stays,
-  /// where all pixels are equal). Grey images count as `channels` equal ones; labels are not looked at.
+  /// where all pixels are equal). Otherwise as mean_of().
   template <class... Sets>
   static Normalize standard(int channels, const Sets&... sets) {
     std::array<Sums, 4> sums{};

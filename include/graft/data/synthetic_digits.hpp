@@ -160,13 +160,13 @@ inline void draw_digit(int digit, Random& random, float* ink) {
 }
 
 /// A colourful background in [0, 255], 28 x 28 x 3: octaves of smooth noise in brightness and colour over a gradient, with a
-/// few hard edges, as a crop of a photograph has.
+/// hard edge in every second one, as a crop of a photograph has.
 inline void draw_texture(Random& random, float* out) {
   constexpr int side = 28;
-  const double base = random.uniform(30.0, 160.0);
+  const double base = random.uniform(60.0, 160.0);
   std::array<double, 3> tint{};
   for (double& t : tint) t = random.uniform(-45.0, 45.0);
-  const double contrast = random.uniform(10.0, 60.0);
+  const double contrast = random.uniform(2.0, 20.0);
   const double slope_x = random.uniform(-2.0, 2.0), slope_y = random.uniform(-2.0, 2.0);
   for (int y = 0; y < side; ++y) {
     for (int x = 0; x < side; ++x) {
@@ -201,7 +201,7 @@ inline void draw_texture(Random& random, float* out) {
       }
     }
   }
-  for (std::uint32_t edges = random.below(4); edges > 0; --edges) {  // an object in front: everything beyond a line is shifted
+  for (std::uint32_t edges = random.below(2); edges > 0; --edges) {  // an object in front: everything beyond a line is shifted
     const double angle = random.uniform(0.0, 6.283185307179586);
     const double offset = random.uniform(-10.0, 10.0);
     std::array<double, 3> shift{};
