@@ -124,7 +124,7 @@ inline std::string line_plot(const std::string& title, const std::string& x_labe
     svg += "<polyline fill=\"none\" stroke-width=\"2\" stroke=\"" + std::string(colour) + "\" points=\"" + points + "\"/>\n";
   }
   double widest = 0;
-  for (const Series& s : series) widest = std::max(widest, 7.2 * static_cast<double>(s.name.size()));
+  for (const Series& s : series) widest = std::max(widest, 8.0 * static_cast<double>(s.name.size()));
   if (series.size() > 1) {  // the legend goes where the lines are not: the emptier of the two right corners
     int upper = 0, lower = 0;
     for (const Series& s : series) {
