@@ -75,6 +75,10 @@ const std::vector<Case>& cases() {
       {"long sums", extents(1, 4, 5, 300, 50, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1), relu},
       {"more than one panel, tail", extents(1, 5, 6, 100, 131, 3, 3), relu},
       {"odd everything", extents(19, 5, 3, 7, 13, 3, 2, 1, 1, 1, 1, 1, 1, 0, 0), leaky, false},
+      {"several panels of many samples", extents(17, 5, 6, 20, 70, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1), relu},
+      {"several panels of many samples under a pool", extents(18, 6, 8, 3, 100, 5, 5), relu_pool},
+      {"1x1 of many samples", extents(19, 4, 5, 40, 130, 1, 1), none},
+      {"groups of several panels", extents(16, 5, 5, 8, 120, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 2), leaky},
       {"wide row", extents(1, 3, 100, 2, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1), relu},
   };
   return all;
@@ -224,6 +228,21 @@ void compare(double tolerance) {
 
 TEST_CASE("convolution is the plain loop's, in double", "[conv2d]") { compare<double>(1e-12); }
 TEST_CASE("convolution is the plain loop's, in float", "[conv2d]") { compare<float>(2e-5); }
+
+TEST_CASE("outputs written past the caches are the same", "[conv2d]") {
+  // Large enough for it: 68 MB, by two passes over half of it each that are not.
+  const ConvExtents whole = extents(4, 516, 516, 1, 16, 1, 1);
+  const ConvExtents half = extents(2, 516, 516, 1, 16, 1, 1);
+  const auto x = reference::normal<float>(input_size(whole), 1), w = reference::normal<float>(weight_size(whole), 2);
+  Buffer<float> y(output_size(whole, false));
+  REQUIRE(kernel::goes_past_caches<float>(y.size() * sizeof(float), y.data(), 16) == (sizeof(kernel::Vec<float>) == 64));
+  kernel::conv2d_forward<float>(Cpu{}, whole, x.data(), w.data(), nullptr, relu, y.data(), nullptr);
+  std::vector<float> want(y.size() / 2);
+  for (std::size_t k = 0; k < 2; ++k) {
+    kernel::conv2d_forward<float>(Cpu{}, half, x.data() + k * input_size(half), w.data(), nullptr, relu, want.data(), nullptr);
+    CHECK(std::equal(want.begin(), want.end(), y.data() + k * want.size()));
+  }
+}
 
 TEST_CASE("convolution gives the same bits on any number of threads", "[conv2d]") {
   for (const Case& k : cases()) {

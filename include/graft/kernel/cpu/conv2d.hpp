@@ -95,6 +95,9 @@ void conv2d_forward(Cpu, const ConvExtents& extents, const T* x, const T* w, con
   const int og = e.oc / e.groups;
   const std::size_t weight_bytes = static_cast<std::size_t>(g.depth()) * static_cast<std::size_t>(e.oc) * sizeof(T);
   const detail::Cut cut = detail::cut_tasks(g, epilogue.pool ? 2 : 1, panels, weight_bytes, copy);
+  const std::size_t out_bytes = static_cast<std::size_t>(e.n) * static_cast<std::size_t>(e.oh) *
+                                static_cast<std::size_t>(e.ow) * static_cast<std::size_t>(e.oc) * sizeof(T);
+  const bool past = goes_past_caches<T>(out_bytes, y, e.oc);
 
   detail::for_tasks<T>(g, cut, panels, worth, [&](const auto& strip, int count, int pixels, int from, int until) {
     const std::ptrdiff_t size = static_cast<std::ptrdiff_t>(e.h) * e.w * e.c;
@@ -126,7 +129,7 @@ void conv2d_forward(Cpu, const ConvExtents& extents, const T* x, const T* w, con
                                 y + to, argmax != nullptr ? argmax + to : nullptr);
         } else {
           const std::ptrdiff_t to = ((static_cast<std::ptrdiff_t>(s.sample) * e.oh + s.row) * e.ow + s.begin) * e.oc + channel;
-          detail::finish_row(lines + i * line, width, s.end - s.begin, panel.real, bias, epilogue, e.oc, y + to);
+          detail::finish_row(lines + i * line, width, s.end - s.begin, panel.real, bias, epilogue, e.oc, y + to, past);
         }
       }
     }

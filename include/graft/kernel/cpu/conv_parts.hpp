@@ -141,9 +141,10 @@ GRAFT_INLINE void store_first(Vec<T> x, T* to, int count) {
 }
 
 /// Writes `count` pixels of a panel (rows of `width` sums, `real` of them wanted) to y, whose pixels are oc apart, with bias
-/// and activation.
+/// and activation; with `past` (see goes_past_caches) not into the caches.
 template <class T>
-void finish_row(const T* sums, int width, int count, int real, const PanelBias<T>& bias, const Epilogue& e, int oc, T* y) {
+void finish_row(const T* sums, int width, int count, int real, const PanelBias<T>& bias, const Epilogue& e, int oc, T* y,
+                bool past = false) {
   using V = Vec<T>;
   const V alpha = V::all(static_cast<T>(e.alpha));
   with_act(e.act, [&](auto act) {
@@ -152,10 +153,15 @@ void finish_row(const T* sums, int width, int count, int real, const PanelBias<T
       T* to = y + static_cast<std::ptrdiff_t>(p) * oc;
       for (int c = 0; c < real; c += lanes<T>) {
         const V out = activate<act.value>(alpha, V::load(from + c) + V::load(bias.value + c));
-        store_first(out, to + c, real - c);
+        if (past) {
+          store_past(out, to + c);
+        } else {
+          store_first(out, to + c, real - c);
+        }
       }
     }
   });
+  if (past) order_stores_past();
 }
 
 /// Two rows of a panel's sums -> one pooled row of `count` pixels. Every activation but a leaky ReLU of negative slope never

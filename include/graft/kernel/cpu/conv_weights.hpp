@@ -2,9 +2,10 @@
 /// \file conv_weights.hpp  The weight gradient of a convolution: the register tile with taps as its rows and output pixels as
 /// its steps.
 ///
-/// A task is (a fixed part of the samples, a panel of output channels, a kernel row). It brings blocks of dy of one panel, as
-/// large as the first cache allows, through pooling and activation into a buffer, runs all its taps over them, and keeps its
-/// own sums; the sums of the parts of the batch are added up in order at the end.
+/// A task is (a fixed part of the samples, a panel of output channels, a kernel row), or all panels and rows where their sums
+/// are few, so that x and dy come from memory once. It brings blocks of dy of one panel, as large as the first cache allows,
+/// through pooling and activation into a buffer, runs all its taps over them, and keeps its own sums; the sums of the parts of
+/// the batch are added up in order at the end.
 #include "graft/config.hpp"
 #include "graft/kernel/cpu/conv_gather.hpp"
 #include "graft/kernel/cpu/conv_parts.hpp"
@@ -35,7 +36,7 @@ void conv2d_weights(const ConvExtents& e, const T* x, const T* y, const std::uin
   const std::ptrdiff_t out_size = epilogue.pool ? static_cast<std::ptrdiff_t>(e.oh / 2) * (e.ow / 2) * e.oc
                                                 : static_cast<std::ptrdiff_t>(e.oh) * e.ow * e.oc;
 
-  // Tasks: kernel rows apart when the sums of one would not stay in the first cache.
+  // Tasks: kernel rows apart when the sums of a panel would not stay in the second cache.
   const Gather shape{.n = e.n,
                      .out_h = e.oh,
                      .out_w = e.ow,
@@ -47,9 +48,12 @@ void conv2d_weights(const ConvExtents& e, const T* x, const T* y, const std::uin
                      .kh = e.kh,
                      .kw = e.kw};
   const int panels = e.groups * panel_count<T>(og);
-  const std::ptrdiff_t panel_width = max_vectors * lanes<T>;
-  const int parts = depth * panel_width * static_cast<std::ptrdiff_t>(sizeof(T)) > 65536 ? e.kh : 1;
-  const int chunks = std::max(1, std::min({e.n, fixed_chunks, (2 * fixed_chunks + panels * parts - 1) / (panels * parts)}));
+  constexpr std::ptrdiff_t few =
+      262144 / static_cast<std::ptrdiff_t>(sizeof(T));  // sums that the second cache holds beside the rest
+  const bool together = e.n >= fixed_chunks && static_cast<std::ptrdiff_t>(depth) * padded<T>(og) * e.groups <= 3 * few;
+  const int parts = depth * std::min(padded<T>(og), max_vectors * lanes<T>) > few ? e.kh : 1;
+  const int shares = together ? 1 : panels;  // tasks that share out the panels
+  const int chunks = std::max(1, std::min({e.n, fixed_chunks, (2 * fixed_chunks + shares * parts - 1) / (shares * parts)}));
   const std::ptrdiff_t weight_part = static_cast<std::ptrdiff_t>(depth) * padded<T>(og) * e.groups;
   const std::ptrdiff_t part_size = weight_part + static_cast<std::ptrdiff_t>(padded<T>(og)) * e.groups;
   T* partial = workspace<T>(Work::partial, static_cast<std::size_t>(part_size * chunks));
@@ -60,22 +64,28 @@ void conv2d_weights(const ConvExtents& e, const T* x, const T* y, const std::uin
   constexpr int bytes = vector_registers >= 32 ? 28672 : 16384;
   const bool worth = static_cast<double>(e.n) * e.oh * e.ow * e.oc * depth > 5e5;
   parallel_for(
-      chunks * panels * wanted,
+      chunks * shares * wanted,
       [&](int task) {
         const int part = task % wanted;
-        const Panel panel = panel_at<T>(shape, task / wanted % panels);
-        const int index = task / wanted / panels;
+        const int first_panel = task / wanted % shares;
+        const int end_panel = together ? panels : first_panel + 1;
+        const int index = task / wanted / shares;
         const Range range = chunk(e.n, chunks, index);
-        const int width = panel.vectors * lanes<T>;
+        const int widest = panel_at<T>(shape, first_panel).vectors * lanes<T>;
         const int ky_begin = dw == nullptr ? 0 : static_cast<int>(chunk(e.kh, parts, part).begin);
         const int ky_end = dw == nullptr ? 0 : static_cast<int>(chunk(e.kh, parts, part).end);
-        T* own = partial + index * part_size + panel.packed;
-        T* bias_sums = partial + index * part_size + weight_part + panel.group * padded<T>(og) + panel.column;
-        const std::ptrdiff_t row_size = static_cast<std::ptrdiff_t>(e.kw) * cg * width;
-        std::memset(own + ky_begin * row_size, 0, static_cast<std::size_t>((ky_end - ky_begin) * row_size) * sizeof(T));
-        if (part == 0) std::memset(bias_sums, 0, static_cast<std::size_t>(width) * sizeof(T));
+        for (int which = first_panel; which < end_panel; ++which) {
+          const Panel panel = panel_at<T>(shape, which);
+          const std::ptrdiff_t row_size = static_cast<std::ptrdiff_t>(e.kw) * cg * panel.vectors * lanes<T>;
+          std::memset(partial + index * part_size + panel.packed + ky_begin * row_size, 0,
+                      static_cast<std::size_t>((ky_end - ky_begin) * row_size) * sizeof(T));
+          if (part == 0) {
+            std::memset(partial + index * part_size + weight_part + panel.group * padded<T>(og) + panel.column, 0,
+                        static_cast<std::size_t>(panel.vectors * lanes<T>) * sizeof(T));
+          }
+        }
 
-        const int pixels = std::max(unit * e.ow, bytes / (width * static_cast<int>(sizeof(T))));
+        const int pixels = std::max(unit * e.ow, bytes / (widest * static_cast<int>(sizeof(T))));
         const int fit = std::max(1, pixels / (unit * e.ow)) * unit;  // rows
         const int rows = std::min(fit, (e.oh + unit - 1) / unit * unit);
         const int blocks = (e.oh + rows - 1) / rows;
@@ -84,12 +94,15 @@ void conv2d_weights(const ConvExtents& e, const T* x, const T* y, const std::uin
             blocks > 1 ? ((e.oh + blocks - 1) / blocks + unit - 1) / unit * unit : e.oh;  // rows of a block, evenly
         T* gradient =
             workspace<T>(Work::unpool, static_cast<std::size_t>(samples) * static_cast<std::size_t>(std::max(level, rows)) *
-                                           static_cast<std::size_t>(e.ow) * static_cast<std::size_t>(width));
+                                           static_cast<std::size_t>(e.ow) * static_cast<std::size_t>(widest));
         std::ptrdiff_t* offset =
             workspace<std::ptrdiff_t>(Work::reduce, 2 * static_cast<std::size_t>(samples) * static_cast<std::size_t>(e.oh));
         std::ptrdiff_t* b_offset = offset + static_cast<std::ptrdiff_t>(samples) * e.oh;
 
-        const auto block_of = [&](const Block& block) {
+        const auto block_of = [&](const Block& block, const Panel& panel) {
+          const int width = panel.vectors * lanes<T>;
+          T* own = partial + index * part_size + panel.packed;
+          T* bias_sums = partial + index * part_size + weight_part + panel.group * padded<T>(og) + panel.column;
           const int height = block.end - block.begin;
           const std::ptrdiff_t filled = static_cast<std::ptrdiff_t>(height) * e.ow * width;
           if (part == 0 && db != nullptr) {
@@ -151,7 +164,11 @@ void conv2d_weights(const ConvExtents& e, const T* x, const T* y, const std::uin
         };
         for (int sample = static_cast<int>(range.begin); sample < range.end; sample += samples) {
           const int taken = std::min(samples, static_cast<int>(range.end) - sample);
-          for (int row = 0; row < e.oh; row += level) block_of({sample, taken, row, std::min(e.oh, row + level)});
+          for (int row = 0; row < e.oh; row += level) {
+            for (int which = first_panel; which < end_panel; ++which) {
+              block_of({sample, taken, row, std::min(e.oh, row + level)}, panel_at<T>(shape, which));
+            }
+          }
         }
       },
       worth);

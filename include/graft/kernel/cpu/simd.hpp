@@ -73,6 +73,31 @@ struct Vec {
 template <class T>
 inline constexpr int lanes = Vec<T>::lanes;
 
+/// Whether an output goes to memory past the caches, so that its lines are not read first: when it is so large that its
+/// beginning has left them before anyone reads it, and its pixels are whole, aligned lines.
+template <class T>
+bool goes_past_caches(std::size_t bytes, const T* out, int channels) {
+  constexpr std::size_t line = sizeof(Vec<T>);
+  return bytes > (std::size_t{64} << 20) && line == 64 && reinterpret_cast<std::uintptr_t>(out) % line == 0 &&
+         channels % lanes<T> == 0;
+}
+
+/// Stores a vector, past the caches where the machine can.
+template <class T>
+GRAFT_INLINE void store_past(Vec<T> x, T* to) {
+#ifdef __AVX512F__
+  if constexpr (sizeof(x) == 64 && std::is_same_v<T, float>) return _mm512_stream_ps(to, x.value);
+  if constexpr (sizeof(x) == 64 && std::is_same_v<T, double>) return _mm512_stream_pd(to, x.value);
+#endif
+  x.store(to);
+}
+/// After store_past(), before other threads may read: nothing else orders such stores.
+inline void order_stores_past() {
+#ifdef __AVX512F__
+  _mm_sfence();
+#endif
+}
+
 /// A vector of whole numbers from 0 to 255, to and from bytes.
 template <class T>
 GRAFT_INLINE void store_bytes(Vec<T> x, std::uint8_t* to) {
