@@ -12,6 +12,7 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <utility>
 
 // GCC 12 takes the undefined operand of AVX-512 intrinsics for a variable that is used uninitialised.
 #if defined(__GNUC__) && !defined(__clang__)
@@ -84,6 +85,8 @@ struct Clouds {
   T* z = nullptr;                          ///< (nx + ny) x d: rows minus the mean of their cloud
   double* mean_x = nullptr;                ///< d
   double* mean_y = nullptr;                ///< d
+  double* shift = nullptr;                 ///< d: mean_y - mean_x
+  double* sums = nullptr;                  ///< a room for one number of each block on and below the diagonal, and each piece
   T *within = nullptr, *across = nullptr;  ///< (nx + ny): |z|^2, and the row's share of a distance to the other cloud
   double total = 0.0;                      ///< sum over all i, j of |z_i - z_j|^2
   [[nodiscard]] int blocks() const { return blocks_x + blocks_y; }
@@ -98,46 +101,85 @@ struct Clouds {
 
   Clouds(int rows_x, int rows_y, int width, const T* x, const T* y) : nx(rows_x), ny(rows_y), d(width) {
     const int n = nx + ny;
-    const int size = n > 1024 ? 192 : 64;
+    const int size = n > 1024 ? 176 : 64;  // rows of an odd number of lines spread over the first cache
     blocks_x = (nx + size - 1) / size;
     blocks_y = (ny + size - 1) / size;
     most = padded<T>(std::max((nx + blocks_x - 1) / blocks_x, (ny + blocks_y - 1) / blocks_y));
     z = workspace<T>(Work::pack_a, static_cast<std::size_t>(n) * static_cast<std::size_t>(d));
     within = workspace<T>(Work::tile, 2 * static_cast<std::size_t>(n));
     across = within + n;
-    mean_x = workspace<double>(Work::reduce,
-                               2 * static_cast<std::size_t>(d) + static_cast<std::size_t>(blocks() * (blocks() + 1) / 2));
+    const int pieces = (n + piece_rows - 1) / piece_rows;
+    mean_x = workspace<double>(Work::reduce, 3 * static_cast<std::size_t>(d) + static_cast<std::size_t>(pieces) +
+                                                 static_cast<std::size_t>(blocks() * (blocks() + 1) / 2));
     mean_y = mean_x + d;
-    centre(nx, x, mean_x, z);
-    centre(ny, y, mean_y, z + static_cast<std::ptrdiff_t>(nx) * d);
-    double gap = 0.0;  // |mean_y - mean_x|^2
-    for (int k = 0; k < d; ++k) gap += (mean_y[k] - mean_x[k]) * (mean_y[k] - mean_x[k]);
-    double squares = 0.0;
-    for (int i = 0; i < n; ++i) {
-      const T* row = z + static_cast<std::ptrdiff_t>(i) * d;
-      double q = 0.0;
-      double along = 0.0;
-      for (int k = 0; k < d; ++k) {
-        q += static_cast<double>(row[k]) * static_cast<double>(row[k]);
-        along += static_cast<double>(row[k]) * (mean_y[k] - mean_x[k]);
-      }
-      squares += q;
-      within[i] = static_cast<T>(q);
-      across[i] = static_cast<T>(i < nx ? q - 2.0 * along : q + 2.0 * along + gap);
+    shift = mean_y + d;
+    sums = shift + d;
+    const bool worth = static_cast<double>(n) * d > 2e4;
+    means(nx, x, mean_x, worth);
+    means(ny, y, mean_y, worth);
+    double gap = 0.0;
+    for (int k = 0; k < d; ++k) {
+      shift[k] = mean_y[k] - mean_x[k];
+      gap += shift[k] * shift[k];
     }
+    parallel_for(
+        pieces,
+        [&](int piece) {
+          const Range rows = chunk(n, pieces, piece);
+          double squares = 0.0;
+          for (std::ptrdiff_t i = rows.begin; i < rows.end; ++i) {
+            const bool of_x = i < nx;
+            T* row = z + i * d;
+            const auto [q, along] = centre(of_x ? x + i * d : y + (i - nx) * d, of_x ? mean_x : mean_y, row);
+            squares += q;
+            within[i] = static_cast<T>(q);
+            across[i] = static_cast<T>(of_x ? q - 2.0 * along : q + 2.0 * along + gap);
+          }
+          sums[piece] = squares;
+        },
+        worth);
+    double squares = 0.0;
+    for (int piece = 0; piece < pieces; ++piece) squares += sums[piece];
     total = 2.0 * n * squares + 2.0 * static_cast<double>(nx) * static_cast<double>(ny) * gap;
   }
 
  private:
-  void centre(int rows, const T* from, double* mean, T* to) const {
-    std::fill(mean, mean + d, 0.0);
-    for (std::ptrdiff_t i = 0; i < rows; ++i) {
-      for (int k = 0; k < d; ++k) mean[k] += static_cast<double>(from[i * d + k]);
+  static constexpr int piece_rows = 64;
+
+  /// Column means; a task has some of the columns and all rows.
+  void means(int rows, const T* from, double* mean, bool worth) const {
+    const int slices = (d + 63) / 64;
+    parallel_for(
+        slices,
+        [&](int slice) {
+          const Range columns = chunk(d, slices, slice);
+          std::fill(mean + columns.begin, mean + columns.end, 0.0);
+          for (std::ptrdiff_t i = 0; i < rows; ++i) {
+            for (std::ptrdiff_t k = columns.begin; k < columns.end; ++k) mean[k] += static_cast<double>(from[i * d + k]);
+          }
+          for (std::ptrdiff_t k = columns.begin; k < columns.end; ++k) mean[k] /= rows;
+        },
+        worth);
+  }
+  /// A row minus its cloud's mean, its square and its product with shift; in fixed lanes, which a compiler may keep in vectors.
+  std::pair<double, double> centre(const T* from, const double* mean, T* to) const {
+    constexpr int lines = 16;
+    double q[lines] = {}, along[lines] = {};
+    const auto one = [&](int k, int l) {
+      to[k] = static_cast<T>(static_cast<double>(from[k]) - mean[k]);
+      q[l] += static_cast<double>(to[k]) * static_cast<double>(to[k]);
+      along[l] += static_cast<double>(to[k]) * shift[k];
+    };
+    int k = 0;
+    for (; k + lines <= d; k += lines) {
+      for (int l = 0; l < lines; ++l) one(k + l, l);
     }
-    for (int k = 0; k < d; ++k) mean[k] /= rows;
-    for (std::ptrdiff_t i = 0; i < rows; ++i) {
-      for (int k = 0; k < d; ++k) to[i * d + k] = static_cast<T>(static_cast<double>(from[i * d + k]) - mean[k]);
+    for (; k < d; ++k) one(k, 0);
+    for (int l = 1; l < lines; ++l) {
+      q[0] += q[l];
+      along[0] += along[l];
     }
+    return {q[0], along[0]};
   }
 };
 
@@ -195,11 +237,10 @@ double kernel_block(const Clouds<T>& clouds, const KernelSum<T>& kernel, int i, 
   return sum;
 }
 
-/// sum over j of W_ij [z_j, 1 if j is of x, 1 if j is of y] for block i, columns [column, column + vectors * lanes): the blocks
-/// left of the diagonal as they are, those below it transposed.
+/// sum over j of W_ij [z_j, 1 if j is of x, 1 if j is of y] for block i, panels [from, until) of the columns: the blocks left
+/// of the diagonal as they are, those below it transposed. All panels use a block of W while the second cache holds it.
 template <class T>
-void weigh_rows(const Clouds<T>& clouds, int i, const T* weights, const T* panels, int column, int vectors, T* out,
-                int out_stride) {
+void weigh_rows(const Clouds<T>& clouds, int i, const T* weights, const T* panels, Range wanted, T* out, int out_stride) {
   const std::ptrdiff_t n = clouds.nx + clouds.ny;
   const Range rows = clouds.block(i);
   const std::ptrdiff_t start = 0;
@@ -211,12 +252,17 @@ void weigh_rows(const Clouds<T>& clouds, int i, const T* weights, const T* panel
     t.step = j <= i ? 1 : clouds.most;
     t.offset = &start;
     t.length = static_cast<int>(other.size());
-    t.b_stride = vectors * lanes<T>;
-    t.b = panels + static_cast<std::ptrdiff_t>(column) * n + other.begin * t.b_stride;
-    t.out = out + rows.begin * out_stride + column;
     t.out_stride = out_stride;
     t.add = j > 0;
-    run_tiles(t, static_cast<int>(rows.size()), vectors);
+    int which = 0;
+    for_panels<T>(out_stride, [&](int column, int vectors) {
+      const int index = which++;
+      if (index < wanted.begin || index >= wanted.end) return;
+      t.b_stride = vectors * lanes<T>;
+      t.b = panels + static_cast<std::ptrdiff_t>(column) * n + other.begin * t.b_stride;
+      t.out = out + rows.begin * out_stride + column;
+      run_tiles(t, static_cast<int>(rows.size()), vectors);
+    });
   }
 }
 

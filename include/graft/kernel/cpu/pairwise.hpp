@@ -156,7 +156,7 @@ T mmd(Cpu, int nx, int ny, int d, const T* x, const T* y, const MmdOptions& opti
       workspace<T>(Work::pairwise, static_cast<std::size_t>(pairs) * static_cast<std::size_t>(clouds.most * clouds.most));
   T* panels = workspace<T>(Work::pack_b, std::max(static_cast<std::size_t>(blocks * clouds.most) * width,
                                                   rows * static_cast<std::size_t>(augmented)));
-  double* sums = clouds.mean_y + d;
+  double* sums = clouds.sums;
   const bool worth = static_cast<double>(n) * n * d > 1e5;
   const auto packed = [&](int j) { return panels + static_cast<std::ptrdiff_t>(j) * clouds.most * d; };
   parallel_for(
@@ -182,36 +182,44 @@ T mmd(Cpu, int nx, int ny, int d, const T* x, const T* y, const MmdOptions& opti
 
   T* wide = workspace<T>(Work::partial, 2 * rows * static_cast<std::size_t>(augmented));
   T* result = wide + rows * static_cast<std::size_t>(augmented);
-  for (std::ptrdiff_t i = 0; i < n; ++i) {
-    T* to = wide + i * (d + 2);
-    std::memcpy(to, clouds.z + i * d, width * sizeof(T));
-    to[d] = i < nx ? T{1} : T{0};
-    to[d + 1] = i < nx ? T{0} : T{1};
-  }
-  pack_panels(n, d + 2, wide, d + 2, panels);
-  int parts = 0;
-  for_panels<T>(augmented, [&](int, int) { ++parts; });
   parallel_for(
-      blocks * parts,
+      blocks,
+      [&](int block) {
+        for (std::ptrdiff_t i = clouds.block(block).begin; i < clouds.block(block).end; ++i) {
+          T* to = wide + i * (d + 2);
+          std::memcpy(to, clouds.z + i * d, width * sizeof(T));
+          to[d] = i < nx ? T{1} : T{0};
+          to[d + 1] = i < nx ? T{0} : T{1};
+        }
+      },
+      worth);
+  pack_panels(n, d + 2, wide, d + 2, panels);
+  const int parts = (augmented / lanes<T> + max_vectors - 1) / max_vectors;
+  const int groups = n > 1024 ? 1 : parts;  // all panels use a block of W before it leaves the cache
+  parallel_for(
+      blocks * groups,
       [&](int task) {
-        int part = 0;
-        for_panels<T>(augmented, [&](int column, int vectors) {
-          if (part++ == task % parts)
-            detail::weigh_rows(clouds, task / parts, weights, panels, column, vectors, result, augmented);
-        });
+        detail::weigh_rows(clouds, task / groups, weights, panels, chunk(parts, groups, task % groups), result, augmented);
       },
       worth);
   // sum_j W_ij (z_j - z_i), the other cloud's z shifted by the distance of the means
   const auto give = [&](T* to, std::ptrdiff_t first, std::ptrdiff_t count, int other, double sign) {
     if (to == nullptr) return;
-    for (std::ptrdiff_t i = first; i < first + count; ++i) {
-      const T* row = result + i * augmented;
-      const T sum = row[d] + row[d + 1];
-      const T cross = static_cast<T>(sign) * row[d + other];
-      const T* z = clouds.z + i * d;
-      T* out = to + (i - first) * d;
-      for (int k = 0; k < d; ++k) out[k] = (row[k] - sum * z[k]) + cross * static_cast<T>(clouds.mean_y[k] - clouds.mean_x[k]);
-    }
+    const int pieces = static_cast<int>((count + 63) / 64);
+    parallel_for(
+        pieces,
+        [&](int piece) {
+          const Range taken = chunk(count, pieces, piece);
+          for (std::ptrdiff_t i = first + taken.begin; i < first + taken.end; ++i) {
+            const T* row = result + i * augmented;
+            const T sum = row[d] + row[d + 1];
+            const T cross = static_cast<T>(sign) * row[d + other];
+            const T* z = clouds.z + i * d;
+            T* out = to + (i - first) * d;
+            for (int k = 0; k < d; ++k) out[k] = (row[k] - sum * z[k]) + cross * static_cast<T>(clouds.shift[k]);
+          }
+        },
+        worth);
   };
   give(dx, 0, nx, 1, 1.0);
   give(dy, nx, ny, 0, -1.0);
