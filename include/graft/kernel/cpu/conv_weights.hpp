@@ -36,7 +36,8 @@ void conv2d_weights(const ConvExtents& e, const T* x, const T* y, const std::uin
   const std::ptrdiff_t out_size = epilogue.pool ? static_cast<std::ptrdiff_t>(e.oh / 2) * (e.ow / 2) * e.oc
                                                 : static_cast<std::ptrdiff_t>(e.oh) * e.ow * e.oc;
 
-  // Tasks: kernel rows apart when the sums of a panel would not stay in the second cache.
+  // Tasks: all panels and kernel rows when their sums stay in the second cache, else one panel, and its kernel rows apart
+  // when their sums would not stay in the first.
   const Gather shape{.n = e.n,
                      .out_h = e.oh,
                      .out_w = e.ow,
@@ -48,10 +49,10 @@ void conv2d_weights(const ConvExtents& e, const T* x, const T* y, const std::uin
                      .kh = e.kh,
                      .kw = e.kw};
   const int panels = e.groups * panel_count<T>(og);
-  constexpr std::ptrdiff_t few =
-      262144 / static_cast<std::ptrdiff_t>(sizeof(T));  // sums that the second cache holds beside the rest
-  const bool together = e.n >= fixed_chunks && static_cast<std::ptrdiff_t>(depth) * padded<T>(og) * e.groups <= 3 * few;
-  const int parts = depth * std::min(padded<T>(og), max_vectors * lanes<T>) > few ? e.kh : 1;
+  constexpr std::ptrdiff_t bytes_of_one = static_cast<std::ptrdiff_t>(sizeof(T));
+  const bool together = panels > 1 && e.n >= fixed_chunks &&
+                        static_cast<std::ptrdiff_t>(depth) * padded<T>(og) * e.groups * bytes_of_one <= 786432;
+  const int parts = !together && depth * max_vectors * lanes<T> * bytes_of_one > 65536 ? e.kh : 1;
   const int shares = together ? 1 : panels;  // tasks that share out the panels
   const int chunks = std::max(1, std::min({e.n, fixed_chunks, (2 * fixed_chunks + shares * parts - 1) / (shares * parts)}));
   const std::ptrdiff_t weight_part = static_cast<std::ptrdiff_t>(depth) * padded<T>(og) * e.groups;
