@@ -57,7 +57,10 @@ void tile_body(const TileArgs<T>& t, Stride stride) {
     for (int k = 0; k < t.length; ++k) {
       V row[static_cast<std::size_t>(vectors)];
       GRAFT_UNROLL
-      for (int v = 0; v < vectors; ++v) row[v] = V::load(b + v * lanes<T>);
+      for (int v = 0; v < vectors; ++v) {
+        row[v] = V::load(b + v * lanes<T>);
+        keep_in_register(row[v]);
+      }
       GRAFT_UNROLL
       for (int p = 0; p < pixels; ++p) {
         const V x = V::all(a[p * stride]);
