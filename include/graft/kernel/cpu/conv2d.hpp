@@ -98,6 +98,7 @@ void conv2d_forward(Cpu, const ConvExtents& extents, const T* x, const T* w, con
   const std::size_t out_bytes = static_cast<std::size_t>(e.n) * static_cast<std::size_t>(e.oh) *
                                 static_cast<std::size_t>(e.ow) * static_cast<std::size_t>(e.oc) * sizeof(T);
   const bool past = goes_past_caches<T>(out_bytes, y, e.oc);
+  const bool direct = !epilogue.pool && (epilogue.act == Act::none || epilogue.act == Act::relu) && g.reads_no_padding();
 
   detail::for_tasks<T>(g, cut, panels, worth, [&](const auto& strip, int count, int pixels, int from, int until) {
     const std::ptrdiff_t size = static_cast<std::ptrdiff_t>(e.h) * e.w * e.c;
@@ -115,11 +116,16 @@ void conv2d_forward(Cpu, const ConvExtents& extents, const T* x, const T* w, con
                                             static_cast<std::size_t>(max_vectors * lanes<T>));
     for (int which = from; which < until; ++which) {
       const detail::Panel panel = detail::panel_at<T>(g, which);
-      detail::gather_panel(g, panel, packed, count, pixels, strip, in, first, lines);
       const int width = panel.vectors * lanes<T>;
       const std::ptrdiff_t line = static_cast<std::ptrdiff_t>(pixels) * width;
       const int channel = panel.group * og + panel.column;
       const detail::PanelBias<T> bias(b != nullptr ? b + channel : nullptr, panel.real);
+      if (direct && panel.real == width) {
+        const detail::Direct<T> out{y + channel, b != nullptr ? bias.value : nullptr, epilogue.act == Act::relu, past};
+        detail::gather_panel(g, panel, packed, count, pixels, strip, in, first, lines, out);
+        continue;
+      }
+      detail::gather_panel(g, panel, packed, count, pixels, strip, in, first, lines);
       for (int i = 0; i < count; i += cut.unit) {
         const detail::Strip s = strip(i);
         if (epilogue.pool) {
@@ -133,6 +139,7 @@ void conv2d_forward(Cpu, const ConvExtents& extents, const T* x, const T* w, con
         }
       }
     }
+    if (direct && past) order_stores_past();
   });
 }
 
@@ -191,8 +198,13 @@ void conv2d_data(const ConvExtents& extents, const T* w, const T* y, const std::
                                             static_cast<std::size_t>(max_vectors * lanes<T>));
     for (int which = from; which < until; ++which) {
       const Panel panel = panel_at<T>(apart, which);
-      gather_panel(apart, panel, packed, count, pixels, strip, in, 0, lines);
       const int width = panel.vectors * lanes<T>;
+      if (apart.merged && panel.real == width) {
+        const Direct<T> out{dx + panel.group * (e.c / e.groups) + panel.column};
+        gather_panel(apart, panel, packed, count, pixels, strip, in, 0, lines, out);
+        continue;
+      }
+      gather_panel(apart, panel, packed, count, pixels, strip, in, 0, lines);
       const PanelBias<T> no_bias(nullptr, 0);
       for (int i = 0; i < count; ++i) {
         const Strip s = strip(i);

@@ -70,6 +70,10 @@ struct Gather {
   }
   [[nodiscard]] int out_step() const { return transposed ? sw : 1; }
   [[nodiscard]] int in_step() const { return transposed ? 1 : sw; }
+  /// Whether every tap of every output lies inside the input.
+  [[nodiscard]] bool reads_no_padding() const {
+    return merged && !transposed && top == 0 && row(out_h - 1, kh - 1) >= 0;
+  }
   /// Whether every output is reached by the first block of steps, so that nothing needs to be set to zero before.
   [[nodiscard]] bool covered() const {
     if (!merged) return false;
@@ -137,11 +141,20 @@ struct Strip {
   int sample = 0, row = 0, begin = 0, end = 0;
 };
 
+/// Where the last block of steps may write its outputs itself, so that no second pass over them is needed.
+template <class T>
+struct Direct {
+  T* y = nullptr;  ///< first number of this panel's channels; null: sums stay in `lines`
+  const T* bias = nullptr;
+  bool relu = false;
+  bool past = false;
+};
+
 /// Sums of one panel over `count` strips, to `lines`: strip i's pixels at lines + i * pixels * width. in(sample) gives a
 /// sample's input; its row 0 is row `first` of the whole.
 template <class T, class Strips, class In>
 void gather_panel(const Gather& g, const Panel& panel, const T* packed, int count, int pixels, const Strips& strip,
-                  const In& in, int first, T* lines) {
+                  const In& in, int first, T* lines, const Direct<T>& direct = {}) {
   const int width = panel.vectors * lanes<T>;
   const bool covered = g.covered();
   if (!covered) {
@@ -170,6 +183,12 @@ void gather_panel(const Gather& g, const Panel& panel, const T* packed, int coun
         t.b_stride = width;
         t.out_stride = static_cast<std::ptrdiff_t>(g.out_step()) * width;
         t.add = add;
+        const bool last = direct.y != nullptr && ky + rows >= g.kh && piece + 1 == pieces;
+        if (last) {
+          t.bias = direct.bias;
+          t.relu = direct.relu;
+          t.past = direct.past;
+        }
         const Strip front = strip(0);  // all strips of a task have the same columns
         const Gather::Span span = g.span(pass, front.begin, front.end);
         if (span.count <= 0) {
@@ -188,6 +207,12 @@ void gather_panel(const Gather& g, const Panel& panel, const T* packed, int coun
           if (t.segments == 0) continue;
           t.a = in(s.sample) + static_cast<std::ptrdiff_t>(span.in) * g.in_c + panel.group * g.group_in() + steps.begin;
           t.out = lines + (static_cast<std::ptrdiff_t>(i) * pixels + span.out - s.begin) * width;
+          if (last) {
+            t.from = t.out;
+            t.from_stride = width;
+            t.out = direct.y + ((static_cast<std::ptrdiff_t>(s.sample) * g.out_h + s.row) * g.out_w + s.begin) * g.out_c;
+            t.out_stride = g.out_c;
+          }
           run_tiles(t, span.count, panel.vectors);
         }
         add = true;

@@ -32,8 +32,13 @@ struct TileArgs {
   std::ptrdiff_t b_stride = 0;
   T* out = nullptr;  ///< row p at out + p * out_stride
   std::ptrdiff_t out_stride = 0;
-  bool add = false;                          ///< add to what is there
+  bool add = false;                          ///< add to what is there, or in `from`
   const std::ptrdiff_t* b_offset = nullptr;  ///< where b has each segment's first row; null: b runs on
+  const T* from = nullptr;                   ///< earlier sums in place of out's; row p at from + p * from_stride
+  std::ptrdiff_t from_stride = 0;
+  const T* bias = nullptr;  ///< `vectors` vectors, added at the end
+  bool relu = false;        ///< max(0, sum) at the end; a NaN stays one
+  bool past = false;        ///< see goes_past_caches()
 };
 
 namespace detail {
@@ -73,11 +78,35 @@ void tile_body(const TileArgs<T>& t, Stride stride) {
   }
   T* out = t.out;
   if (t.add) {
+    const T* from = t.from != nullptr ? t.from : out;
+    const std::ptrdiff_t apart = t.from != nullptr ? t.from_stride : t.out_stride;
     GRAFT_UNROLL
     for (int p = 0; p < pixels; ++p) {
       GRAFT_UNROLL
-      for (int v = 0; v < vectors; ++v) sum[p][v] = V::load(out + p * t.out_stride + v * lanes<T>) + sum[p][v];
+      for (int v = 0; v < vectors; ++v) sum[p][v] = V::load(from + p * apart + v * lanes<T>) + sum[p][v];
     }
+  }
+  if (t.bias != nullptr) {
+    GRAFT_UNROLL
+    for (int p = 0; p < pixels; ++p) {
+      GRAFT_UNROLL
+      for (int v = 0; v < vectors; ++v) sum[p][v] = sum[p][v] + V::load(t.bias + v * lanes<T>);
+    }
+  }
+  if (t.relu) {
+    GRAFT_UNROLL
+    for (int p = 0; p < pixels; ++p) {
+      GRAFT_UNROLL
+      for (int v = 0; v < vectors; ++v) sum[p][v] = larger(V::all(T{0}), sum[p][v]);
+    }
+  }
+  if (t.past) {
+    GRAFT_UNROLL
+    for (int p = 0; p < pixels; ++p) {
+      GRAFT_UNROLL
+      for (int v = 0; v < vectors; ++v) store_past(sum[p][v], out + p * t.out_stride + v * lanes<T>);
+    }
+    return;
   }
   GRAFT_UNROLL
   for (int p = 0; p < pixels; ++p) {
@@ -126,6 +155,7 @@ void run_tiles(TileArgs<T> t, int count, int vectors) {
     (vectors == 3 ? detail::tiles<T, 3>[which] : vectors == 2 ? detail::tiles<T, 2>[which] : detail::tiles<T, 1>[which])(t);
     t.a += pixels * t.pixel_stride;
     t.out += pixels * t.out_stride;
+    if (t.from != nullptr) t.from += pixels * t.from_stride;
     count -= pixels;
     --cuts;
   }
