@@ -92,18 +92,17 @@ int panel_count(int channels) {
 }
 template <class T>
 Panel panel_at(const Gather& g, int index) {
+  const int left = padded<T>(g.group_out()) / lanes<T>;
   const int each = panel_count<T>(g.group_out());
-  const std::ptrdiff_t group = static_cast<std::ptrdiff_t>(g.depth()) * padded<T>(g.group_out());
+  const int small = left / each, large = left % each;  // as for_panels cuts them: the first `large` have one vector more
+  const int at = index % each;
   Panel panel;
   panel.group = index / each;
-  int at = 0;
-  for_panels<T>(padded<T>(g.group_out()), [&](int column, int vectors) {
-    if (at++ != index % each) return;
-    panel.column = column;
-    panel.vectors = vectors;
-    panel.real = std::min(vectors * lanes<T>, g.group_out() - column);
-    panel.packed = panel.group * group + static_cast<std::ptrdiff_t>(column) * g.depth();
-  });
+  panel.vectors = at < large ? small + 1 : small;
+  panel.column = (at * small + std::min(at, large)) * lanes<T>;
+  panel.real = std::min(panel.vectors * lanes<T>, g.group_out() - panel.column);
+  panel.packed = static_cast<std::ptrdiff_t>(g.depth()) *
+                 (static_cast<std::ptrdiff_t>(panel.group) * padded<T>(g.group_out()) + panel.column);
   return panel;
 }
 
