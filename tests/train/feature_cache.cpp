@@ -7,6 +7,7 @@
 #include <graft/ops/list.hpp>
 #include <graft/optim/adam.hpp>
 #include <graft/train/feature_cache.hpp>
+#include <graft/transfer/adaptation.hpp>
 
 #include "catch.hpp"
 
@@ -65,6 +66,14 @@ TEST_CASE("a head trained on cached features is the one trained behind the trunk
   }
   CHECK(std::equal(cached.values().begin(), cached.values().end(), uncached.values().begin()));
   CHECK_FALSE(std::equal(cached.values().begin(), cached.values().end(), Model<Head>({.seed = 2}).values().begin()));
+
+  const Confusion on_features = score(features, cached), on_images = score(set, normalize, trunk, cached);
+  CHECK(on_features.total() == 150);
+  for (int label = 0; label < 10; ++label) {
+    for (int guess = 0; guess < 10; ++guess) CHECK(on_features.count(label, guess) == on_images.count(label, guess));
+  }
+  CHECK_THROWS_WITH(score(features, trunk),
+                    Catch::Matchers::Contains("have 64 numbers and 10 classes, but the models take 2352"));
 }
 
 TEST_CASE("two domains' features pair as their images do, and nothing of the target's labels is there", "[train]") {

@@ -64,18 +64,29 @@ struct Part {
   }
 };
 
+/// The compile error of names that do not follow the net.
+template <bool InOrder>
+struct NamesFollowTheNet {
+  static_assert(InOrder, "graft: name the outputs in the order in which their layers stand in the net, each once.");
+};
+
 /// Where the pieces end: behind each named layer.
 template <class N, Name... Names>
 struct Ends {
   static constexpr int count = static_cast<int>(sizeof...(Names));
-  static constexpr std::array<int, sizeof...(Names) + 1> at{0, layer_index<N, Names>() + 1 ...};
+  static constexpr std::array<int, sizeof...(Names) + 1> given{0, layer_index<N, Names>() + 1 ...};
+  /// `given` made to rise, so that a wrong order is one error.
+  static constexpr std::array<int, sizeof...(Names) + 1> at = [] {
+    auto ends = given;
+    for (std::size_t i = 1; i < ends.size(); ++i) ends[i] = std::max(ends[i], ends[i - 1]);
+    return ends;
+  }();
   static constexpr bool in_order() {
-    for (std::size_t i = 1; i < at.size(); ++i) {
-      if (at[i] <= at[i - 1]) return false;
+    for (std::size_t i = 1; i < given.size(); ++i) {
+      if (given[i] <= given[i - 1]) return false;
     }
     return true;
   }
-  static_assert(in_order(), "graft: name the outputs in the order in which their layers stand in the net, each once.");
 };
 
 template <class M, class E, std::size_t I>
@@ -83,6 +94,7 @@ using PartAt = Part<M, E::at[I], E::at[I + 1]>;
 
 template <class E, std::size_t I, class T, class M, class... Vars>
 auto add_outputs(Tape<T>& tape, M& model, const View<T>& in, int split, std::uint64_t counted, const Vars&... before) {
+  [[maybe_unused]] constexpr NamesFollowTheNet<E::in_order()> order{};
   if constexpr (static_cast<int>(I) == E::count) {
     return std::tuple<Vars...>(before...);
   } else {
@@ -124,6 +136,7 @@ void predict_at(Model<N, Device, T>& model, const T* x, int n, Out*... out) {
   static_assert(sizeof...(Names) == sizeof...(Out) && (std::is_same_v<Out, T> && ...),
                 "graft: predict_at<\"a\", \"b\">(model, x, n, a, b): one pointer to the model's numbers for each name.");
   using E = detail::Ends<N, Names...>;
+  [[maybe_unused]] constexpr detail::NamesFollowTheNet<E::in_order()> order{};
   Arena arena;
   Run<T> run;
   run.n = n;

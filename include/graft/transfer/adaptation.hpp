@@ -3,6 +3,7 @@
 /// feeds it paired batches, steps the optimiser, scores, and saves everything that a resumed run needs.
 #include "graft/config.hpp"
 #include "graft/core/tape.hpp"
+#include "graft/data/features.hpp"
 #include "graft/data/loader.hpp"
 #include "graft/train/metrics.hpp"
 #include "graft/train/trainer.hpp"
@@ -12,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <tuple>
+#include <type_traits>
 #include <vector>
 
 GRAFT_BEGIN
@@ -77,6 +79,29 @@ Confusion score(const data::Labelled& set, const data::Normalize& normalize, Fir
       confusion.add(set.label(next++), argmax(logits + static_cast<std::ptrdiff_t>(i) * classes, classes));
     }
   });
+  return confusion;
+}
+
+/// The same on a set of features, by the models behind the network that made them.
+template <class T, class First, class... Rest>
+Confusion score(const data::Features<T>& set, First& first, Rest&... rest) {
+  static_assert(std::is_same_v<T, typename First::Scalar>,
+                "graft: score: the features and the models hold numbers of one type.");
+  detail::Pipeline<T, First, Rest...> pipeline(first, rest...);
+  constexpr int classes = std::tuple_element_t<sizeof...(Rest), std::tuple<First, Rest...>>::output.c;
+  if (set.shape().size() != First::input.size() || set.classes() > classes) {
+    fail("the features of '", set.name(), "' have ", set.shape().size(), " numbers and ", set.classes(),
+         " classes, but the models take ", First::input.size(), " and give ", classes, "; both must agree.");
+  }
+  Confusion confusion(classes);
+  const std::size_t batch = 256;
+  for (std::size_t begin = 0; begin < set.size(); begin += batch) {
+    const std::size_t count = std::min(batch, set.size() - begin);
+    const T* logits = pipeline(set.sample(begin), static_cast<int>(count));
+    for (std::size_t i = 0; i < count; ++i) {
+      confusion.add(set.label(begin + i), argmax(logits + i * static_cast<std::size_t>(classes), classes));
+    }
+  }
   return confusion;
 }
 
