@@ -155,6 +155,7 @@ LoadReport load(M& model, const S& source, const LoadOptions& options = {}) {
     const Segment* segment;
     Shape image;
     T* to;
+    T fill{};
   };
   LoadReport report;
   report.path = source.path();
@@ -170,6 +171,13 @@ LoadReport load(M& model, const S& source, const LoadOptions& options = {}) {
       const auto candidates = options.names.candidates(s.name);
       const std::string name = detail::find_array(source, candidates);
       LoadReport::Line line{s.name, shape_text(detail::extents_of(s)), name.empty() ? candidates.front() : name, ""};
+      const auto filling = options.names.filling(s.name);
+      if (name.empty() && filling) {
+        line.in_file = "not there: filled";
+        report.loaded.push_back(std::move(line));
+        copies.push_back({"", &s, detail::not_flattened, buffer + s.offset, static_cast<T>(*filling)});
+        continue;
+      }
       if (name.empty()) {
         report.missing.push_back(std::move(line));
         continue;
@@ -204,6 +212,10 @@ LoadReport load(M& model, const S& source, const LoadOptions& options = {}) {
   const auto statistics = model.statistics();
   try {
     for (const Copy& copy : copies) {
+      if (copy.from.empty()) {
+        std::fill_n(copy.to, copy.segment->count, copy.fill);
+        continue;
+      }
       const std::vector<T> numbers = source.template get<T>(copy.from);
       if (layout == Layout::hwio) {
         std::copy(numbers.begin(), numbers.end(), copy.to);

@@ -105,7 +105,21 @@ class NameMap {
     return *this;
   }
 
+  /// Arrays of the model that fit `pattern` and that the file does not have get this value: `fill("*/gamma", 1)` for a
+  /// BatchNorm that was trained without a scale.
+  NameMap&& fill(std::string pattern, double value) && { return std::move(fill(std::move(pattern), value)); }
+  NameMap& fill(std::string pattern, double value) & {
+    fills_.emplace_back(std::move(pattern), value);
+    return *this;
+  }
+
   [[nodiscard]] Layout layout() const { return layout_; }
+  [[nodiscard]] std::optional<double> filling(const std::string& name) const {
+    for (const auto& [pattern, value] : fills_) {
+      if (graft::matches(pattern, name)) return value;
+    }
+    return std::nullopt;
+  }
   [[nodiscard]] bool ignores(const std::string& in_file) const {
     return std::any_of(ignored_.begin(), ignored_.end(), [&](const std::string& p) { return graft::matches(p, in_file); });
   }
@@ -145,6 +159,7 @@ class NameMap {
   char separator_;
   std::vector<std::pair<std::string, std::string>> arrays_, layers_, leaves_;
   std::vector<std::string> ignored_;
+  std::vector<std::pair<std::string, double>> fills_;
 };
 
 namespace names {
@@ -152,14 +167,23 @@ namespace names {
 /// Files that graft wrote: names and layouts are the model's own.
 inline NameMap plain() { return NameMap(); }
 
-/// Keras: kernel, depthwise_kernel, bias, gamma, beta, moving_mean, moving_variance; layouts as they are.
+/// Keras: kernel, depthwise_kernel, bias, gamma, beta, moving_mean, moving_variance, or (NAME.weights.h5) vars/0, vars/1, ...;
+/// layouts as they are.
 inline NameMap keras() {
   return NameMap()
       .leaf("w", "kernel")
       .leaf("w", "depthwise_kernel")
+      .leaf("w", "vars/0")
       .leaf("b", "bias")
+      .leaf("b", "vars/1")
+      .leaf("gamma", "gamma")
+      .leaf("gamma", "vars/0")
+      .leaf("beta", "beta")
+      .leaf("beta", "vars/1")
       .leaf("running_mean", "moving_mean")
-      .leaf("running_var", "moving_variance");
+      .leaf("running_mean", "vars/2")
+      .leaf("running_var", "moving_variance")
+      .leaf("running_var", "vars/3");
 }
 
 /// PyTorch state dicts: weight, bias, running_mean, running_var, dots between names; layouts are permuted.

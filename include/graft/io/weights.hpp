@@ -8,15 +8,21 @@
 #include "graft/config.hpp"
 #include "graft/core/error.hpp"
 #include "graft/io/load.hpp"
+#include "graft/io/mapped_file.hpp"
 #include "graft/io/safetensors.hpp"
 
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <string>
-#include <string_view>
 #include <vector>
+
+#ifdef GRAFT_WITH_ZLIB
+#include "graft/io/npz.hpp"
+#endif
+#ifdef GRAFT_WITH_HDF5
+#include "graft/io/keras_h5.hpp"
+#endif
 
 GRAFT_BEGIN
 namespace io {
@@ -25,16 +31,22 @@ namespace io {
 /// reader was not built in.
 template <class M>
 LoadReport load(M& model, const std::filesystem::path& path, const LoadOptions& options = {}) {
-  char head[8] = {};
-  std::ifstream(path, std::ios::binary).read(head, 8);
-  const std::string_view start(head, 8);
+  const std::string start(MappedFile(path, "file of weights").bytes().substr(0, 8));
   if (start.substr(0, 4) == "\x89HDF") {
+#ifdef GRAFT_WITH_HDF5
+    return load(model, KerasFile(path), options);
+#else
     fail("'", path.string(),
          "' is an HDF5 file, but this program was built without HDF5; link the CMake component graft::hdf5.");
+#endif
   }
   if (start.substr(0, 2) == "PK") {
+#ifdef GRAFT_WITH_ZLIB
+    return load(model, Npz(path), options);
+#else
     fail("'", path.string(),
          "' is a zip file (.npz), but this program was built without zlib; link the CMake component graft::zlib.");
+#endif
   }
   return load(model, TensorFile(path), options);
 }
