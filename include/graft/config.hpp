@@ -21,7 +21,7 @@
 #define GRAFT_TEAM serial
 #endif
 
-// Optional readers: set by the CMake components graft::zlib and graft::stb.
+// Optional readers: set by the CMake components graft::zlib, graft::stb and graft::tiff.
 #ifdef GRAFT_WITH_ZLIB
 #define GRAFT_READERS_Z z
 #else
@@ -32,10 +32,15 @@
 #else
 #define GRAFT_READERS_S
 #endif
+#ifdef GRAFT_WITH_TIFF
+#define GRAFT_READERS_T t
+#else
+#define GRAFT_READERS_T
+#endif
 
-#define GRAFT_JOIN_(a, b, c, d) v0_1_##a##_##b##_##c##d
-#define GRAFT_JOIN(a, b, c, d) GRAFT_JOIN_(a, b, c, d)
-#define GRAFT_ABI GRAFT_JOIN(GRAFT_ISA, GRAFT_TEAM, GRAFT_READERS_Z, GRAFT_READERS_S)
+#define GRAFT_JOIN_(a, b, c, d, e) v0_1_##a##_##b##_##c##d##e
+#define GRAFT_JOIN(a, b, c, d, e) GRAFT_JOIN_(a, b, c, d, e)
+#define GRAFT_ABI GRAFT_JOIN(GRAFT_ISA, GRAFT_TEAM, GRAFT_READERS_Z, GRAFT_READERS_S, GRAFT_READERS_T)
 
 /// Opens `namespace graft` with its inline version-and-configuration namespace; `GRAFT_END` closes it.
 #define GRAFT_BEGIN \
