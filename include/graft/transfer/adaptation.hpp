@@ -26,6 +26,9 @@ struct FitOptions {
   std::optional<data::Labelled> target_test{};
   std::filesystem::path checkpoint{};  ///< written after every epoch when given
   bool resume = false;                 ///< go on from the checkpoint if there is one
+  data::Augment augment{};             ///< of the source's images in training
+  data::Augment target_augment{};      ///< of the target's
+  int loader_threads = 1;              ///< that make the batches; the numbers do not depend on it
 };
 
 namespace detail {
@@ -93,7 +96,10 @@ class Adaptation {
                 {.source_batch = options.batch,
                  .target_batch = options.batch,
                  .seed = options.seed,
-                 .normalize = options.normalize}),
+                 .normalize = options.normalize,
+                 .augment = options.augment,
+                 .target_augment = options.target_augment,
+                 .threads = options.loader_threads}),
         optimizer_(method.optimizer()) {
     if (source.classes() > M::classes) {
       fail("the source '", source.name(), "' has ", source.classes(), " classes but the label head has ", M::classes,
