@@ -3,6 +3,7 @@
 /// class probabilities as SVG.
 #include "graft/config.hpp"
 #include "graft/core/error.hpp"
+#include "graft/core/shape.hpp"
 #include "graft/data/bitmap.hpp"
 #include "graft/train/atomic_file.hpp"
 #include "graft/train/plot.hpp"
