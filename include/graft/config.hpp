@@ -21,7 +21,7 @@
 #define GRAFT_TEAM serial
 #endif
 
-// Optional readers: set by the CMake components graft::zlib, graft::stb and graft::hdf5.
+// Optional readers: set by the CMake components graft::zlib, graft::stb, graft::tiff and graft::hdf5.
 #ifdef GRAFT_WITH_ZLIB
 #define GRAFT_READERS_Z z
 #else
@@ -37,10 +37,16 @@
 #else
 #define GRAFT_READERS_H
 #endif
+#ifdef GRAFT_WITH_TIFF
+#define GRAFT_READERS_T t
+#else
+#define GRAFT_READERS_T
+#endif
 
-#define GRAFT_JOIN_(a, b, c, d, e) v0_1_##a##_##b##_##c##d##e
-#define GRAFT_JOIN(a, b, c, d, e) GRAFT_JOIN_(a, b, c, d, e)
-#define GRAFT_ABI GRAFT_JOIN(GRAFT_ISA, GRAFT_TEAM, GRAFT_READERS_Z, GRAFT_READERS_S, GRAFT_READERS_H)
+#define GRAFT_JOIN_(a, b, c, d, e, f) v0_1_##a##_##b##_##c##d##e##f
+#define GRAFT_JOIN(a, b, c, d, e, f) GRAFT_JOIN_(a, b, c, d, e, f)
+#define GRAFT_ABI \
+  GRAFT_JOIN(GRAFT_ISA, GRAFT_TEAM, GRAFT_READERS_Z, GRAFT_READERS_S, GRAFT_READERS_H, GRAFT_READERS_T)
 
 /// Opens `namespace graft` with its inline version-and-configuration namespace; `GRAFT_END` closes it.
 #define GRAFT_BEGIN \

@@ -70,6 +70,33 @@ TEST_CASE("losses on parts of a batch, summed with weights, agree with central d
   CHECK(reference::error(pair.gradient(make), pair.differences(make)) < 1e-7);
 }
 
+TEST_CASE("two labels a row and distributions: equal where they mean the same, and central differences", "[loss]") {
+  Pair pair;
+  const std::vector<int> first{0, 1, 1, 0, 1, 0}, second{1, 1, 0, 0, 0, 1};
+  const MixedLabels<2> mixed{first.data(), second.data(), 6, 0.3};
+  std::vector<double> soft(12, 0.0);
+  for (std::size_t i = 0; i < 6; ++i) {
+    soft[2 * i + static_cast<std::size_t>(first[i])] += 0.3;
+    soft[2 * i + static_cast<std::size_t>(second[i])] += 0.7;
+  }
+  const auto two = [&](const auto& f) { return cross_entropy(pair.tape(pair.head, f), mixed); };
+  const auto spread = [&](const auto& f) {
+    return cross_entropy(pair.tape(pair.head, f), SoftLabels<double>{soft.data(), 6, 2});
+  };
+  CHECK(reference::error(pair.gradient(two), pair.differences(two)) < 1e-7);
+  CHECK(reference::error(pair.gradient(spread), pair.gradient(two)) < 1e-12);
+  for (std::size_t i = 0; i < 12; ++i) soft[i] = 0.1 * static_cast<double>(i % 5);  // not one in sum, a row with little
+  CHECK(reference::error(pair.gradient(spread), pair.differences(spread)) < 1e-7);
+  const Rows<double> rows{pair.x.data(), 6, 3};
+  const auto value = [&](MixedLabels<2> labels) {
+    return cross_entropy(pair.tape(pair.head, pair.tape(pair.body, rows)), labels).value();
+  };
+  const double a = value({first.data(), first.data(), 6, 1.0}), b = value({second.data(), second.data(), 6, 1.0});
+  CHECK(value(mixed) == Approx(0.3 * a + 0.7 * b).epsilon(1e-14));
+  CHECK_THROWS_AS(cross_entropy(pair.tape(pair.head, pair.tape(pair.body, rows)), SoftLabels<double>{soft.data(), 6, 3}),
+                  Error);
+}
+
 TEST_CASE("gradient reversal: identity forward, -lambda backward, the head's own gradient untouched", "[loss]") {
   Pair pair;
   const DomainLabels domains{pair.domains.data(), 6};

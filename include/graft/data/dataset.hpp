@@ -5,8 +5,11 @@
 #include "graft/core/error.hpp"
 #include "graft/core/shape.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -61,29 +64,50 @@ class Labelled {
       }
     }
   }
+  /// The same with a name for each class, which also says how many there are.
+  Labelled(std::string name, Pixels pixels, std::vector<std::int32_t> labels, std::vector<std::string> class_names)
+      : Labelled(std::move(name), std::move(pixels), std::move(labels), static_cast<int>(class_names.size())) {
+    class_names_ = std::move(class_names);
+  }
   [[nodiscard]] std::size_t size() const { return images_.size(); }
   [[nodiscard]] Shape shape() const { return images_.shape(); }
   [[nodiscard]] const std::string& name() const { return images_.name(); }
   [[nodiscard]] int classes() const { return classes_; }
+  /// A name for each class, or none where the set came without.
+  [[nodiscard]] const std::vector<std::string>& class_names() const { return class_names_; }
   [[nodiscard]] const std::uint8_t* pixels(std::size_t i) const { return images_.pixels(i); }
   [[nodiscard]] int label(std::size_t i) const { return (*labels_)[i]; }
   [[nodiscard]] const std::vector<std::int32_t>& labels() const { return *labels_; }
   [[nodiscard]] const Pixels& all() const { return images_.all(); }
   /// The same images with the labels sealed away.
   [[nodiscard]] Unlabelled without_labels() const { return images_; }
+  /// The images at `indices`, in that order, copied. Throws Error for an index beyond the set.
+  [[nodiscard]] Labelled select(const std::vector<std::size_t>& indices) const {
+    Pixels part(std::array<std::size_t, 4>{indices.size(), all().shape(1), all().shape(2), all().shape(3)});
+    std::vector<std::int32_t> labels;
+    labels.reserve(indices.size());
+    for (std::size_t i = 0; i < indices.size(); ++i) {
+      if (indices[i] >= size()) fail("select: image ", indices[i], " of the set '", name(), "', which has ", size(), ".");
+      std::copy(pixels(indices[i]), pixels(indices[i]) + shape().size(), part.data() + i * shape().size());
+      labels.push_back(label(indices[i]));
+    }
+    Labelled result(name(), std::move(part), std::move(labels), classes_);
+    result.class_names_ = class_names_;
+    return result;
+  }
   /// The first `count` images.
   [[nodiscard]] Labelled take(std::size_t count) const {
     if (count > size()) fail("take(", count, ") of the set '", name(), "', which has ", size(), " images.");
-    Pixels part(std::array<std::size_t, 4>{count, all().shape(1), all().shape(2), all().shape(3)});
-    std::copy(all().data(), all().data() + part.size(), part.data());
-    return {name(), std::move(part),
-            std::vector<std::int32_t>(labels_->begin(), labels_->begin() + static_cast<std::ptrdiff_t>(count)), classes_};
+    std::vector<std::size_t> first(count);
+    std::iota(first.begin(), first.end(), std::size_t{0});
+    return select(first);
   }
 
  private:
   Unlabelled images_;
   std::shared_ptr<const std::vector<std::int32_t>> labels_;
   int classes_ = 0;
+  std::vector<std::string> class_names_;
 };
 
 }  // namespace data

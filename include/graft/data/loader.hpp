@@ -5,17 +5,16 @@
 /// after a resume.
 #include "graft/config.hpp"
 #include "graft/core/labels.hpp"
+#include "graft/core/mixed_labels.hpp"
 #include "graft/core/random.hpp"
 #include "graft/core/tape.hpp"
+#include "graft/data/augment.hpp"
 #include "graft/data/dataset.hpp"
 #include "graft/data/normalize.hpp"
+#include "graft/data/prefetch.hpp"
 
-#include <condition_variable>
 #include <cstdint>
-#include <exception>
-#include <mutex>
-#include <numeric>
-#include <thread>
+#include <utility>
 #include <vector>
 
 GRAFT_BEGIN
@@ -27,8 +26,14 @@ struct Batch {
   const T* images = nullptr;
   int count = 0;
   const int* labels = nullptr;
+  const int* partner_labels = nullptr;  ///< with mixup: of the images mixed into these; else null
+  double share = 1.0;                   ///< with mixup: how much of each image is its own
   [[nodiscard]] Rows<T> rows() const { return {images, count, 0}; }
   [[nodiscard]] ClassLabels<> class_labels() const { return {labels, count}; }
+  /// Both labels and their shares, for cross_entropy; without mixup the labels alone.
+  [[nodiscard]] MixedLabels<> mixed_labels() const {
+    return {labels, partner_labels != nullptr ? partner_labels : labels, count, share};
+  }
 };
 
 /// A batch of both domains: source rows first. There are labels for the source only.
@@ -49,123 +54,60 @@ struct PairedBatch {
 
 namespace detail {
 
-/// The endless stream of indices into a set of `size`.
-class IndexStream {
- public:
-  IndexStream(std::size_t size, std::uint64_t seed, std::uint64_t stream, bool shuffled)
-      : size_(size), seed_(seed), stream_(stream), shuffled_(shuffled), order_(size) {}
-  /// The index at a position; cheap when positions go forward.
-  std::size_t operator()(std::uint64_t position) {
-    const std::uint64_t pass = position / size_;
-    if (!ready_ || pass != pass_) {
-      std::iota(order_.begin(), order_.end(), std::uint32_t{0});
-      if (shuffled_) {
-        Random random(seed_, mix(stream_, pass));
-        shuffle(order_.data(), order_.size(), random);
-      }
-      pass_ = pass;
-      ready_ = true;
-    }
-    return order_[static_cast<std::size_t>(position % size_)];
-  }
-
- private:
-  std::size_t size_;
-  std::uint64_t seed_;
-  std::uint64_t stream_;
-  bool shuffled_;
-  bool ready_ = false;
-  std::uint64_t pass_ = 0;
-  std::vector<std::uint32_t> order_;
-};
-
-/// Fills two buffers in turn, the next one on a thread of its own while the last is in use. `fill(slot, step)` writes a slot.
-class Prefetcher {
- public:
-  Prefetcher() = default;
-  Prefetcher(const Prefetcher&) = delete;
-  Prefetcher& operator=(const Prefetcher&) = delete;
-  ~Prefetcher() { stop(); }
-
-  /// Returns the slot that holds `step`, filled; starts on the following one.
-  template <class Fill>
-  int next(std::uint64_t step, bool threaded, Fill&& fill) {
-    if (!threaded) {
-      fill(0, step);
-      return 0;
-    }
-    if (!thread_.joinable() || expected_ != step) {
-      stop();
-      expected_ = step;
-      wanted_ = step;
-      quit_ = false;
-      error_ = nullptr;
-      filled_ = step;
-      thread_ = std::thread([this, fill] { work(fill); });
-    }
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return filled_ > step || error_; });
-    if (error_) {
-      const std::exception_ptr error = error_;
-      lock.unlock();
-      stop();
-      std::rethrow_exception(error);
-    }
-    wanted_ = step + 1;  // the buffer of step - 1 is free now: the thread may fill step + 1 into it
-    expected_ = step + 1;
-    changed_.notify_all();
-    return static_cast<int>(step % 2);
-  }
-
-  void stop() {
-    if (!thread_.joinable()) return;
-    {
-      const std::lock_guard lock(mutex_);
-      quit_ = true;
-    }
-    changed_.notify_all();
-    thread_.join();
-  }
-
- private:
-  template <class Fill>
-  void work(const Fill& fill) {
-    std::unique_lock lock(mutex_);
-    while (true) {
-      changed_.wait(lock, [&] { return quit_ || filled_ <= wanted_; });
-      if (quit_) return;
-      const std::uint64_t step = filled_;
-      lock.unlock();
-      std::exception_ptr error;
-      try {
-        fill(static_cast<int>(step % 2), step);
-      } catch (...) {
-        error = std::current_exception();
-      }
-      lock.lock();
-      error_ = error;
-      ++filled_;
-      changed_.notify_all();
-      if (error_) return;
-    }
-  }
-
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::thread thread_;
-  std::uint64_t expected_ = 0;
-  std::uint64_t wanted_ = 0;  ///< the last step that may be filled
-  std::uint64_t filled_ = 0;  ///< the next step to fill
-  bool quit_ = false;
-  std::exception_ptr error_;
-};
-
 inline int steps_for(std::size_t size, int batch) {
   return static_cast<int>((size + static_cast<std::size_t>(batch) - 1) / static_cast<std::size_t>(batch));
 }
 inline void check_batch(int batch) {
   if (batch < 1) fail("a batch of ", batch, " images was asked for; give at least 1.");
 }
+
+/// Images of one set, in the order of its stream, changed and normalised into a batch by a crew.
+template <class Set, class T>
+class Filler {
+ public:
+  Filler(Set set, Shape to, int count, std::uint64_t seed, std::uint64_t stream, bool shuffled, const Normalize& normalize,
+         Augment augment, int workers)
+      : set_(std::move(set)),
+        to_(to),
+        count_(static_cast<std::size_t>(count)),
+        seed_(seed),
+        stream_(stream),
+        normalize_(normalize),
+        augment_(std::move(augment)),
+        order_(set_.size(), seed, stream, shuffled) {
+    check_batch(count);
+    augment_.check_shapes(set_.name(), set_.shape(), to_);
+    indices_.resize(count_);
+    if (!augment_.empty()) room_.resize(2 * Augment::canvas_size(set_.shape(), to_) * static_cast<std::size_t>(workers));
+  }
+  [[nodiscard]] const Set& set() const { return set_; }
+  [[nodiscard]] std::size_t count() const { return count_; }
+  [[nodiscard]] const Augment& augment() const { return augment_; }
+  /// Writes the batch of `step`; index(i) afterwards says which image row i is.
+  void operator()(std::uint64_t step, Crew& crew, T* images) {
+    for (std::size_t i = 0; i < count_; ++i) indices_[i] = order_(step * count_ + i);
+    const Shape from = set_.shape();
+    crew.run(count_, [&](std::size_t i, int worker) {
+      T* out = images + i * to_.size();
+      if (augment_.empty()) return normalize_.write(set_.pixels(indices_[i]), from, to_, out);
+      const std::uint64_t key = mix(mix(mix(0x61756d, stream_), order_.pass(step * count_ + i)), indices_[i]);
+      float* room = room_.data() + static_cast<std::size_t>(worker) * 2 * Augment::canvas_size(from, to_);
+      augment_.write(set_.pixels(indices_[i]), from, to_, normalize_, seed_, key, room, out);
+    });
+  }
+  [[nodiscard]] std::size_t index(std::size_t row) const { return indices_[row]; }
+
+ private:
+  Set set_;
+  Shape to_;
+  std::size_t count_;
+  std::uint64_t seed_, stream_;
+  Normalize normalize_;
+  Augment augment_;
+  IndexStream order_;
+  std::vector<std::size_t> indices_;
+  std::vector<float> room_;
+};
 
 }  // namespace detail
 
@@ -176,51 +118,74 @@ struct LoaderOptions {
   Normalize normalize{};
   bool shuffle = true;
   bool prefetch = true;
+  Augment augment{};
+  int threads = 1;  ///< that make a batch, besides the training's own; the numbers do not depend on it
 };
 
 /// Batches of one labelled set.
 template <class T = float>
 class Loader {
  public:
-  Loader(Labelled set, Shape to, LoaderOptions options)
-      : set_(std::move(set)), to_(to), options_(options), order_(set_.size(), options.seed, options.stream, options.shuffle) {
-    detail::check_batch(options_.batch);
-    Normalize::check(set_.name(), set_.shape(), to_);
+  Loader(Labelled set, Shape to, const LoaderOptions& options)
+      : to_(to),
+        options_(options),
+        fill_images_(std::move(set), to, options.batch, options.seed, options.stream, options.shuffle, options.normalize,
+                     options.augment, std::max(1, options.threads)),
+        crew_(options.threads) {
     for (auto& slot : slots_) {
       slot.images.resize(static_cast<std::size_t>(options_.batch) * to_.size());
-      slot.labels.resize(static_cast<std::size_t>(options_.batch));
+      slot.labels.resize(2 * static_cast<std::size_t>(options_.batch));
     }
+    spare_.resize(mixes() ? to_.size() : 0);
   }
-  [[nodiscard]] int steps_per_epoch() const { return detail::steps_for(set_.size(), options_.batch); }
+  [[nodiscard]] int steps_per_epoch() const { return detail::steps_for(fill_images_.set().size(), options_.batch); }
   /// Continues at any step of the run.
   void seek(std::uint64_t step) { step_ = step; }
   /// The next batch, valid until the next call.
   Batch<T> next() {
-    const int slot = prefetcher_.next(step_, options_.prefetch, [this](int s, std::uint64_t step) { fill(s, step); });
+    const int s = prefetcher_.next(step_, options_.prefetch, [this](int slot, std::uint64_t step) { fill(slot, step); });
     ++step_;
-    return {slots_[slot].images.data(), options_.batch, slots_[slot].labels.data()};
+    const Slot& slot = slots_[s];
+    Batch<T> batch{slot.images.data(), options_.batch, slot.labels.data()};
+    if (mixes()) batch.partner_labels = slot.labels.data() + options_.batch, batch.share = slot.share;
+    return batch;
   }
 
  private:
   struct Slot {
     std::vector<T> images;
-    std::vector<int> labels;
+    std::vector<int> labels;  ///< own, then the partners'
+    double share = 1.0;
   };
+  [[nodiscard]] bool mixes() const { return fill_images_.augment().mixup_alpha() > 0.0; }
   void fill(int slot, std::uint64_t step) {
     Slot& to = slots_[slot];
-    for (std::size_t i = 0; i < to.labels.size(); ++i) {
-      const std::size_t index = order_(step * to.labels.size() + i);
-      options_.normalize.write(set_.pixels(index), set_.shape(), to_, to.images.data() + i * to_.size());
-      to.labels[i] = set_.label(index);
+    const std::size_t n = fill_images_.count();
+    fill_images_(step, crew_, to.images.data());
+    for (std::size_t i = 0; i < n; ++i) to.labels[i] = fill_images_.set().label(fill_images_.index(i));
+    if (mixes()) mix_rows(to, step);
+  }
+  void mix_rows(Slot& to, std::uint64_t step) {
+    const std::size_t n = fill_images_.count(), size = to_.size();
+    Random random(options_.seed, graft::mix(graft::mix(0x6d6978, options_.stream), step));
+    to.share = detail::draw_beta(fill_images_.augment().mixup_alpha(), random);
+    const T own = static_cast<T>(to.share), other = T{1} - own;
+    std::copy(to.images.begin(), to.images.begin() + static_cast<std::ptrdiff_t>(size), spare_.begin());
+    for (std::size_t i = 0; i < n; ++i) {  // the following image is still unmixed; the last takes the first, kept aside
+      T* row = to.images.data() + i * size;
+      const T* next = i + 1 < n ? row + size : spare_.data();
+      for (std::size_t k = 0; k < size; ++k) row[k] = own * row[k] + other * next[k];
+      to.labels[n + i] = to.labels[(i + 1) % n];
     }
   }
-  Labelled set_;
   Shape to_;
   LoaderOptions options_;
-  detail::IndexStream order_;
+  detail::Filler<Labelled, T> fill_images_;
+  std::vector<T> spare_;
   Slot slots_[2];
   std::uint64_t step_ = 0;
-  detail::Prefetcher prefetcher_;
+  detail::Crew crew_;
+  detail::Prefetcher prefetcher_;  // last: its thread uses all of the others
 };
 
 struct PairedOptions {
@@ -229,23 +194,25 @@ struct PairedOptions {
   std::uint64_t seed = 0;
   Normalize normalize{};
   bool prefetch = true;
+  Augment augment{};         ///< of the source's images
+  Augment target_augment{};  ///< of the target's
+  int threads = 1;           ///< that make a batch, besides the training's own; the numbers do not depend on it
 };
 
 /// Batches of a labelled source and an unlabelled target of any two sizes.
 template <class T = float>
 class PairedLoader {
  public:
-  PairedLoader(Labelled source, Unlabelled target, Shape to, PairedOptions options)
-      : source_(std::move(source)),
-        target_(std::move(target)),
-        to_(to),
+  PairedLoader(Labelled source, Unlabelled target, Shape to, const PairedOptions& options)
+      : to_(to),
         options_(options),
-        source_order_(source_.size(), options.seed, 1, true),
-        target_order_(target_.size(), options.seed, 2, true) {
-    detail::check_batch(options_.source_batch);
-    detail::check_batch(options_.target_batch);
-    Normalize::check(source_.name(), source_.shape(), to_);
-    Normalize::check(target_.name(), target_.shape(), to_);
+        source_(std::move(source), to, options.source_batch, options.seed, 1, true, options.normalize, options.augment,
+                std::max(1, options.threads)),
+        target_(std::move(target), to, options.target_batch, options.seed, 2, true, options.normalize, options.target_augment,
+                std::max(1, options.threads)),
+        crew_(options.threads) {
+    if (options.augment.mixup_alpha() > 0.0 || options.target_augment.mixup_alpha() > 0.0)
+      fail("a PairedLoader does not mix images with their labels; leave mixup out of its augmentations.");
     const std::size_t rows = static_cast<std::size_t>(options_.source_batch + options_.target_batch);
     for (auto& slot : slots_) {
       slot.images.resize(rows * to_.size());
@@ -256,8 +223,8 @@ class PairedLoader {
   }
   /// Steps until the longer set has been seen once.
   [[nodiscard]] int steps_per_epoch() const {
-    return std::max(detail::steps_for(source_.size(), options_.source_batch),
-                    detail::steps_for(target_.size(), options_.target_batch));
+    return std::max(detail::steps_for(source_.set().size(), options_.source_batch),
+                    detail::steps_for(target_.set().size(), options_.target_batch));
   }
   /// Continues at any step of the run.
   void seek(std::uint64_t step) { step_ = step; }
@@ -276,28 +243,19 @@ class PairedLoader {
   };
   void fill(int slot, std::uint64_t step) {
     Slot& to = slots_[slot];
-    const std::size_t ns = static_cast<std::size_t>(options_.source_batch);
-    const std::size_t nt = static_cast<std::size_t>(options_.target_batch);
-    for (std::size_t i = 0; i < ns; ++i) {
-      const std::size_t index = source_order_(step * ns + i);
-      options_.normalize.write(source_.pixels(index), source_.shape(), to_, to.images.data() + i * to_.size());
-      to.labels[i] = source_.label(index);
-    }
-    for (std::size_t i = 0; i < nt; ++i) {
-      const std::size_t index = target_order_(step * nt + i);
-      options_.normalize.write(target_.pixels(index), target_.shape(), to_, to.images.data() + (ns + i) * to_.size());
-    }
+    source_(step, crew_, to.images.data());
+    for (std::size_t i = 0; i < source_.count(); ++i) to.labels[i] = source_.set().label(source_.index(i));
+    target_(step, crew_, to.images.data() + source_.count() * to_.size());
   }
-  Labelled source_;
-  Unlabelled target_;
   Shape to_;
   PairedOptions options_;
-  detail::IndexStream source_order_;
-  detail::IndexStream target_order_;
+  detail::Filler<Labelled, T> source_;
+  detail::Filler<Unlabelled, T> target_;
   std::vector<int> domains_;
   Slot slots_[2];
   std::uint64_t step_ = 0;
-  detail::Prefetcher prefetcher_;
+  detail::Crew crew_;
+  detail::Prefetcher prefetcher_;  // last: its thread uses all of the others
 };
 
 /// Calls f(batch) over a set in its order; the last batch may be short.

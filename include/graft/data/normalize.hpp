@@ -56,9 +56,9 @@ struct Normalize {
          " x ", to.c, "; resize them or declare the net on Image<", from.h, ", ", from.w, ", ", from.c, ">.");
   }
 
-  /// One image; `from` and `to` as check() allows.
-  template <class T>
-  void write(const std::uint8_t* pixels, Shape from, Shape to, T* out) const {
+  /// One image, of bytes or of numbers from 0 to 255; `from` and `to` as check() allows.
+  template <class P, class T>
+  void write(const P* pixels, Shape from, Shape to, T* out) const {
     const std::size_t channels = static_cast<std::size_t>(to.is_vector() ? from.c : to.c);
     std::array<T, 4> scale{};
     std::array<T, 4> shift{};
@@ -70,7 +70,7 @@ struct Normalize {
     const bool replicate = from.c == 1 && channels > 1;
     for (std::size_t p = 0; p < count; ++p) {
       for (std::size_t c = 0; c < channels; ++c) {
-        const std::uint8_t value = replicate ? pixels[p] : pixels[p * channels + c];
+        const P value = replicate ? pixels[p] : pixels[p * channels + c];
         out[p * channels + c] = static_cast<T>(value) * scale[c & 3] + shift[c & 3];
       }
     }

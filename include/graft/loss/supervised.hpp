@@ -2,7 +2,9 @@
 /// \file supervised.hpp  Losses against given answers. Each is the mean over its samples, in nats where it is an entropy.
 #include "graft/config.hpp"
 #include "graft/core/labels.hpp"
+#include "graft/core/mixed_labels.hpp"
 #include "graft/kernel/cpu/cross_entropy.hpp"
+#include "graft/kernel/cpu/soft_cross_entropy.hpp"
 #include "graft/loss/record.hpp"
 
 GRAFT_BEGIN
@@ -39,6 +41,26 @@ Loss<T> cross_entropy(const Var<S, K, T>& logits, ClassLabels<Classes> labels, c
   return detail::record_loss(logits, [&](const T* x, T* dx) {
     return kernel::cross_entropy(Cpu{}, logits.count(), S.c, x, labels.data, options, dx);
   });
+}
+
+/// The same with two labels a row: share * CE(first) + (1 - share) * CE(second) (mixup: Zhang et al. 2018).
+template <Shape S, Kind K, class T, int Classes>
+Loss<T> cross_entropy(const Var<S, K, T>& logits, MixedLabels<Classes> labels, const CrossEntropyOptions<T>& options = {}) {
+  const Loss<T> first = cross_entropy(logits, ClassLabels<Classes>{labels.first, labels.count}, options);
+  if (labels.second == labels.first || labels.share == 1.0) return first;
+  return labels.share * first +
+         (1.0 - labels.share) * cross_entropy(logits, ClassLabels<Classes>{labels.second, labels.count}, options);
+}
+/// The same with a distribution a row, which need not outlive the call. The mean is over all rows.
+template <Shape S, Kind K, class T>
+Loss<T> cross_entropy(const Var<S, K, T>& logits, SoftLabels<T> labels) {
+  static_assert(LossWantsLogits<K>::ok);
+  if (labels.count != logits.count() || labels.classes != S.c) {
+    fail("cross_entropy: ", logits.count(), " x ", S.c, " logits but ", labels.count, " x ", labels.classes,
+         " soft labels; give one distribution over the head's classes for each row.");
+  }
+  return detail::record_loss(
+      logits, [&](const T* x, T* dx) { return kernel::soft_cross_entropy(Cpu{}, logits.count(), S.c, x, labels.data, dx); });
 }
 
 /// Binary cross-entropy from one logit a row; every row's answer is `target` (1 or 0, or smoothed).

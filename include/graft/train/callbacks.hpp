@@ -1,7 +1,9 @@
 #pragma once
 /// \file callbacks.hpp  What can listen to a run: a progress bar, logs, plots, or any function.
 #include "graft/config.hpp"
+#include "graft/train/monitor.hpp"
 #include "graft/train/plot.hpp"
+#include "graft/train/tensorboard.hpp"
 #include "graft/train/trainer.hpp"
 
 #include <chrono>

@@ -17,6 +17,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 GRAFT_BEGIN
@@ -63,15 +64,17 @@ class CheckpointWriter {
   void add_text(const std::string& name, const std::string& text) { put(name, 3, text, text.size()); }
   void add_number(const std::string& name, double value) { add(name, &value, 1); }
 
-  /// Writes the file whole or not at all. Throws Error when it cannot.
-  void write(const std::filesystem::path& path) const {
-    std::string bytes(detail::checkpoint_magic);
-    append(bytes, detail::checkpoint_version);
-    append(bytes, count_);
-    bytes += body_;
-    append(bytes, detail::crc32(bytes));
-    atomic_write(path, bytes);
+  /// What the file holds.
+  [[nodiscard]] std::string bytes() const {
+    std::string all(detail::checkpoint_magic);
+    append(all, detail::checkpoint_version);
+    append(all, count_);
+    all += body_;
+    append(all, detail::crc32(all));
+    return all;
   }
+  /// Writes the file whole or not at all. Throws Error when it cannot.
+  void write(const std::filesystem::path& path) const { atomic_write(path, bytes()); }
 
  private:
   template <class N>
@@ -104,6 +107,54 @@ class CheckpointReader {
     if (!in || !std::filesystem::is_regular_file(path, unknown))
       fail("cannot open the checkpoint '", path_, "'; give a file that exists and can be read.");
     bytes_.assign(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
+    parse();
+  }
+  /// The same from bytes() of a writer.
+  static CheckpointReader of_bytes(std::string bytes, std::string name) {
+    CheckpointReader reader;
+    reader.path_ = std::move(name);
+    reader.bytes_ = std::move(bytes);
+    reader.parse();
+    return reader;
+  }
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] bool has(const std::string& name) const {
+    for (const Entry& e : entries_) {
+      if (e.name == name) return true;
+    }
+    return false;
+  }
+  /// Copies the named array, which must have this type and count.
+  template <class T>
+  void get(const std::string& name, T* to, std::size_t count) const {
+    static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>, "graft: a checkpoint holds float, double and text.");
+    const Entry& e = find(name, detail::type_code<T>());
+    if (e.count != count) {
+      fail("the checkpoint '", path_, "' is of another network: '", name, "' has ", e.count, " numbers there but ", count,
+           " here; build the network it was made with.");
+    }
+    if (count != 0) std::memcpy(to, bytes_.data() + e.begin, count * sizeof(T));
+  }
+  [[nodiscard]] std::string text(const std::string& name) const {
+    const Entry& e = find(name, 3);
+    return bytes_.substr(e.begin, e.count);
+  }
+  [[nodiscard]] double number(const std::string& name) const {
+    double value = 0.0;
+    get(name, &value, 1);
+    return value;
+  }
+
+ private:
+  struct Entry {
+    std::string name;
+    std::uint32_t type = 0;
+    std::size_t count = 0;
+    std::size_t begin = 0;
+  };
+  CheckpointReader() = default;
+  void parse() {
     if (bytes_.size() < 20 || std::string_view(bytes_).substr(0, 8) != detail::checkpoint_magic) {
       fail("'", path_, "' is not a checkpoint of graft, or is cut short; give a file that a run wrote.");
     }
@@ -140,41 +191,6 @@ class CheckpointReader {
     }
     if (position_ != end_) damaged();
   }
-
-  [[nodiscard]] bool has(const std::string& name) const {
-    for (const Entry& e : entries_) {
-      if (e.name == name) return true;
-    }
-    return false;
-  }
-  /// Copies the named array, which must have this type and count.
-  template <class T>
-  void get(const std::string& name, T* to, std::size_t count) const {
-    static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>, "graft: a checkpoint holds float, double and text.");
-    const Entry& e = find(name, detail::type_code<T>());
-    if (e.count != count) {
-      fail("the checkpoint '", path_, "' is of another network: '", name, "' has ", e.count, " numbers there but ", count,
-           " here; build the network it was made with.");
-    }
-    if (count != 0) std::memcpy(to, bytes_.data() + e.begin, count * sizeof(T));
-  }
-  [[nodiscard]] std::string text(const std::string& name) const {
-    const Entry& e = find(name, 3);
-    return bytes_.substr(e.begin, e.count);
-  }
-  [[nodiscard]] double number(const std::string& name) const {
-    double value = 0.0;
-    get(name, &value, 1);
-    return value;
-  }
-
- private:
-  struct Entry {
-    std::string name;
-    std::uint32_t type = 0;
-    std::size_t count = 0;
-    std::size_t begin = 0;
-  };
   [[noreturn]] void damaged() const { fail("the checkpoint '", path_, "' is damaged; use an earlier one or start afresh."); }
   void need(std::size_t bytes) const {
     if (bytes > end_ - position_) damaged();

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -45,13 +46,59 @@ class Means {
   std::vector<Entry> entries_;
 };
 
+/// What a callback may do to the run that it listens to, between epochs.
+class RunControl {
+ public:
+  /// The run ends after this epoch.
+  void stop() { stopped_ = true; }
+  [[nodiscard]] bool stopped() const { return stopped_; }
+  /// What the method's learning rate is multiplied by. Throws Error for a method that has no set_rate_factor.
+  void set_rate_factor(double factor) {
+    scale_(factor);
+    rate_factor_ = factor;
+  }
+  [[nodiscard]] double rate_factor() const { return rate_factor_; }
+  /// All that the method saves, as the bytes of a checkpoint.
+  [[nodiscard]] std::string snapshot() const { return snapshot_(); }
+  void restore(const std::string& bytes) const { restore_(bytes); }
+
+ private:
+  template <class Method, class... Callbacks>
+  friend History train(Method&, const struct TrainOptions&, Callbacks&&...);
+  template <class Method>
+  explicit RunControl(Method& method)
+      : scale_([&method](double factor) {
+          if constexpr (requires { method.set_rate_factor(factor); }) {
+            method.set_rate_factor(factor);
+          } else {
+            fail("this method's learning rate cannot be scaled; give it a member set_rate_factor(double).");
+          }
+        }),
+        snapshot_([&method] {
+          CheckpointWriter file;
+          method.save(file);
+          return file.bytes();
+        }),
+        restore_([&method](const std::string& bytes) {
+          CheckpointReader file = CheckpointReader::of_bytes(bytes, "kept in memory");
+          method.load(file);
+        }) {}
+  std::function<void(double)> scale_;
+  std::function<std::string()> snapshot_;
+  std::function<void(const std::string&)> restore_;
+  double rate_factor_ = 1.0;
+  bool stopped_ = false;
+};
+
 /// What callbacks are told. Every callback is an object with any of the members on_begin(const RunInfo&), on_step(const
-/// StepInfo&), on_epoch(const EpochInfo&), on_end(const History&).
+/// StepInfo&), on_epoch(const EpochInfo&), on_end(const History&); with save(CheckpointWriter&) and load(const
+/// CheckpointReader&) its state is part of the run's checkpoint.
 struct RunInfo {
   int epochs = 0;
   int first_epoch = 0;  ///< above 0 when resumed
   int steps_per_epoch = 0;
   int images_per_step = 0;
+  RunControl* control = nullptr;
 };
 struct StepInfo {
   int epoch = 0;
@@ -86,16 +133,24 @@ struct TrainOptions {
 ///   void step(double progress, std::uint64_t step, Means&)         one update; progress runs from 0 to 1 over all epochs
 ///   void evaluate(Row&)                                            adds columns at the end of an epoch
 ///   void save(CheckpointWriter&), void load(CheckpointReader&)
+///   void set_rate_factor(double)                                   if ReduceOnPlateau is to scale its learning rate
 /// Each row begins with epoch, seconds (of the steps alone) and images_per_second, then the means of the epoch, then what
-/// evaluate adds. A run that was killed and resumed gives the same weights, bit for bit, as one that was not: everything random
-/// is a function of (seed, step). Throws Error when a mean is not a number, and for a checkpoint of another run.
+/// evaluate adds. The checkpoint is written after the callbacks were told of the epoch. A run that was killed and resumed gives
+/// the same weights, bit for bit, as one that was not: everything random is a function of (seed, step). Throws Error when a
+/// mean is not a number, and for a checkpoint of another run.
 template <class Method, class... Callbacks>
 History train(Method& method, const TrainOptions& options, Callbacks&&... callbacks) {
   static_assert((Callback<std::remove_reference_t<Callbacks>> && ...),
                 "graft: a callback needs one of on_begin, on_step, on_epoch, on_end; is it const although they are not?");
   if (options.epochs < 1) fail("a run of ", options.epochs, " epochs was asked for; give at least 1.");
   RunInfo run{options.epochs, 0, method.steps_per_epoch(), method.images_per_step()};
+  RunControl control(method);
+  run.control = &control;
   History history;
+  const auto number_callbacks = [&](auto&& call) {
+    int number = 0;
+    (call(callbacks, "callback/" + std::to_string(number++)), ...);
+  };
   if (options.resume && !options.checkpoint.empty() && std::filesystem::exists(options.checkpoint)) {
     CheckpointReader file(options.checkpoint);
     const int planned = static_cast<int>(file.number("run/epochs"));
@@ -109,6 +164,14 @@ History train(Method& method, const TrainOptions& options, Callbacks&&... callba
     method.load(file);
     history = History::from_csv(file.text("run/history"));
     run.first_epoch = static_cast<int>(file.number("run/next_epoch"));
+    if (file.has("run/stopped") && file.number("run/stopped") != 0.0) control.stop();
+    if (file.has("run/rate_factor") && file.number("run/rate_factor") != 1.0)
+      control.set_rate_factor(file.number("run/rate_factor"));
+    number_callbacks([&](auto& callback, const std::string& name) {
+      if constexpr (requires(const CheckpointReader& state) { callback.load(state); }) {
+        if (file.has(name)) callback.load(CheckpointReader::of_bytes(file.text(name), file.path() + " (" + name + ")"));
+      }
+    });
   }
   const auto tell = [&](auto&& call) { (call(callbacks), ...); };
   tell([&](auto& callback) {
@@ -116,7 +179,7 @@ History train(Method& method, const TrainOptions& options, Callbacks&&... callba
   });
   Means means;
   const double total = static_cast<double>(options.epochs) * run.steps_per_epoch;
-  for (int epoch = run.first_epoch; epoch < options.epochs; ++epoch) {
+  for (int epoch = run.first_epoch; epoch < options.epochs && !control.stopped(); ++epoch) {
     means.clear();
     const std::uint64_t first = static_cast<std::uint64_t>(epoch) * static_cast<std::uint64_t>(run.steps_per_epoch);
     method.begin_epoch(first);
@@ -143,6 +206,10 @@ History train(Method& method, const TrainOptions& options, Callbacks&&... callba
     for (const Means::Entry& entry : means.entries()) row.set(entry.name, entry.sum / static_cast<double>(entry.count));
     method.evaluate(row);
     history.add(row);
+    const EpochInfo info{epoch, &run, &row, &history};
+    tell([&](auto& callback) {
+      if constexpr (requires { callback.on_epoch(info); }) callback.on_epoch(info);
+    });
     if (!options.checkpoint.empty()) {
       CheckpointWriter file;
       file.add_number("run/epochs", run.epochs);
@@ -150,13 +217,18 @@ History train(Method& method, const TrainOptions& options, Callbacks&&... callba
       file.add_number("run/images_per_step", run.images_per_step);
       file.add_number("run/next_epoch", epoch + 1);
       file.add_text("run/history", history.csv());
+      file.add_number("run/stopped", control.stopped() ? 1.0 : 0.0);
+      file.add_number("run/rate_factor", control.rate_factor());
       method.save(file);
+      number_callbacks([&](auto& callback, const std::string& name) {
+        if constexpr (requires(CheckpointWriter & state) { callback.save(state); }) {
+          CheckpointWriter state;
+          callback.save(state);
+          file.add_text(name, state.bytes());
+        }
+      });
       file.write(options.checkpoint);
     }
-    const EpochInfo info{epoch, &run, &row, &history};
-    tell([&](auto& callback) {
-      if constexpr (requires { callback.on_epoch(info); }) callback.on_epoch(info);
-    });
   }
   tell([&](auto& callback) {
     if constexpr (requires { callback.on_end(history); }) callback.on_end(history);

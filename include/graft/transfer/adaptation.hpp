@@ -28,6 +28,9 @@ struct FitOptions {
   std::optional<data::Labelled> target_test{};
   std::filesystem::path checkpoint{};  ///< written after every epoch when given
   bool resume = false;                 ///< go on from the checkpoint if there is one
+  data::Augment augment{};             ///< of the source's images in training
+  data::Augment target_augment{};      ///< of the target's
+  int loader_threads = 1;              ///< that make the batches; the numbers do not depend on it
 };
 
 namespace detail {
@@ -105,6 +108,24 @@ Confusion score(const data::Features<T>& set, First& first, Rest&... rest) {
   return confusion;
 }
 
+/// Every array of a model, under the model's name.
+template <class Model>
+void save_model(CheckpointWriter& file, Model& model) {
+  for (const Segment& s : model.segments()) file.add(model.name + "/" + s.name, model.values().data() + s.offset, s.count);
+  for (const Segment& s : model.statistic_segments()) {
+    file.add(model.name + "/" + s.name, model.statistics().data() + s.offset, s.count);
+  }
+}
+/// Reads what save_model wrote: from a run's checkpoint, or one of BestCheckpoint. Throws Error when the file is of another
+/// network.
+template <class Model>
+void load_model(const CheckpointReader& file, Model& model) {
+  for (const Segment& s : model.segments()) file.get(model.name + "/" + s.name, model.values().data() + s.offset, s.count);
+  for (const Segment& s : model.statistic_segments()) {
+    file.get(model.name + "/" + s.name, model.statistics().data() + s.offset, s.count);
+  }
+}
+
 /// Runs one method: see Dann for what a method provides. M::models() are saved, M::classifier() is scored.
 template <class M>
 class Adaptation {
@@ -118,7 +139,10 @@ class Adaptation {
                 {.source_batch = options.batch,
                  .target_batch = options.batch,
                  .seed = options.seed,
-                 .normalize = options.normalize}),
+                 .normalize = options.normalize,
+                 .augment = options.augment,
+                 .target_augment = options.target_augment,
+                 .threads = options.loader_threads}),
         optimizer_(method.optimizer()) {
     if (source.classes() > M::classes) {
       fail("the source '", source.name(), "' has ", source.classes(), " classes but the label head has ", M::classes,
@@ -134,12 +158,14 @@ class Adaptation {
   }
 
   void step(double progress, std::uint64_t, Means& means) {
-    optimizer_.learning_rate = method_.learning_rate(progress);
+    optimizer_.learning_rate = rate_factor_ * method_.learning_rate(progress);
     progress_ = progress;
     const Loss<Scalar> loss = method_.loss(tape_, loader_.next(), progress, means);
     means.add("loss", static_cast<double>(loss.value()));
     optimizer_.step(backward(loss));
   }
+
+  void set_rate_factor(double factor) { rate_factor_ = factor; }
 
   void evaluate(Row& row) {
     row.set("learning_rate", optimizer_.learning_rate);
@@ -166,27 +192,13 @@ class Adaptation {
   }
 
  private:
-  template <class Model>
-  static void save_model(CheckpointWriter& file, Model& model) {
-    for (const Segment& s : model.segments()) file.add(model.name + "/" + s.name, model.values().data() + s.offset, s.count);
-    for (const Segment& s : model.statistic_segments()) {
-      file.add(model.name + "/" + s.name, model.statistics().data() + s.offset, s.count);
-    }
-  }
-  template <class Model>
-  static void load_model(CheckpointReader& file, Model& model) {
-    for (const Segment& s : model.segments()) file.get(model.name + "/" + s.name, model.values().data() + s.offset, s.count);
-    for (const Segment& s : model.statistic_segments()) {
-      file.get(model.name + "/" + s.name, model.statistics().data() + s.offset, s.count);
-    }
-  }
-
   M& method_;
   FitOptions options_;
   data::PairedLoader<Scalar> loader_;
   decltype(std::declval<M&>().optimizer()) optimizer_;
   Tape<Scalar> tape_;
   double progress_ = 0.0;
+  double rate_factor_ = 1.0;
 };
 
 /// Trains `method` on a labelled source and an unlabelled target and returns the history: a row an epoch.
