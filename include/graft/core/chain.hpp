@@ -3,10 +3,12 @@
 /// constexpr value; forward folds over the layers, backward folds in reverse. There is no tape inside.
 #include "graft/config.hpp"
 #include "graft/core/layer.hpp"
+#include "graft/core/named.hpp"
 
 #include <array>
 #include <cstddef>
 #include <cstring>
+#include <string>
 #include <utility>
 
 GRAFT_BEGIN
@@ -54,11 +56,11 @@ struct Chain {
     ((Ls::visit(in, v), in = Ls::fit(in).out), ...);
   }
 
-  /// visit(ordinal, weight) over all arrays; the ordinal counts the layers that have any.
+  /// visitor(name, weight) over all arrays, in the order of visit(). A name is a path (core/named.hpp) that begins with `path`.
   template <class V>
-  static void visit_layers(Shape in, V&& v) {
-    int ordinal = 0;
-    ((visit_one<Ls>(in, ordinal, v)), ...);
+  static void visit_names([[maybe_unused]] Shape in, [[maybe_unused]] const std::string& path, [[maybe_unused]] V& visitor) {
+    [[maybe_unused]] int ordinal = 0;
+    ((visit_one<Ls>(in, path, ordinal, visitor)), ...);
   }
 
   /// What forward leaves for backward.
@@ -102,13 +104,11 @@ struct Chain {
 
  private:
   template <class L, class V>
-  static void visit_one(Shape& in, int& ordinal, V& v) {
-    bool any = false;
-    L::visit(in, [&](const Weight& weight) {
-      v(ordinal, weight);
-      any = true;
-    });
-    if (any) ++ordinal;
+  static void visit_one(Shape& in, const std::string& path, int& ordinal, V& visitor) {
+    if (counts_of<L>(in).arrays > 0) {
+      detail::visit_arrays<L>(in, detail::path_of<L>(path, ordinal), visitor);
+      ++ordinal;
+    }
     in = L::fit(in).out;
   }
 

@@ -1,7 +1,7 @@
 #pragma once
 /// \file model.hpp  A net with its numbers: one flat, 64-byte aligned buffer of parameters, one of gradients, one of running
-/// statistics, cut into named segments ("0/w", "0/b", "1/gamma": the layer's place among those that have weights, then the
-/// array's name).
+/// statistics, cut into named segments: "0/w", "0/b", "1/gamma" (the layer's place among those that have arrays, then the
+/// array's name) or, where layers have names (core/named.hpp), "conv1/w", "layer1.0/bn1/gamma".
 #include "graft/config.hpp"
 #include "graft/core/buffer.hpp"
 #include "graft/core/error.hpp"
@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <string_view>
 #include <vector>
 
 GRAFT_BEGIN
@@ -97,16 +98,16 @@ class Model {
     }
   }
 
-  /// Draws all weights afresh.
+  /// Draws all weights afresh. Throws Error when two arrays of the net have one name.
   void reset(const ModelOptions& options) {
     segments_.clear();
     statistic_segments_.clear();
     std::size_t offsets[2] = {0, 0};
     int position = 0;  // of the array in the net
-    N::Layers::visit_layers(N::input, [&](int ordinal, const Weight& weight) {
+    const auto add = [&](const std::string& path, const Weight& weight) {
       const bool statistic = is_statistic(weight.role);
       Segment segment;
-      segment.name = std::to_string(ordinal) + "/" + weight.name;
+      segment.name = path;
       segment.offset = offsets[statistic ? 1 : 0];
       segment.count = weight.count();
       segment.dims = weight.dims;
@@ -118,7 +119,9 @@ class Model {
                  Random(options.seed, mix(0x6d6f64656c, static_cast<std::uint64_t>(position))), target);
       (statistic ? statistic_segments_ : segments_).push_back(std::move(segment));
       ++position;
-    });
+    };
+    N::Layers::visit_names(N::input, "", add);
+    refuse_equal_names();
   }
 
   /// Runs n samples (n x input) in inference mode into y (n x output). Cut the batch where memory is short.
@@ -146,6 +149,16 @@ class Model {
   }
 
  private:
+  void refuse_equal_names() const {
+    std::vector<std::string_view> names;
+    for (const Segment& s : segments_) names.push_back(s.name);
+    for (const Segment& s : statistic_segments_) names.push_back(s.name);
+    std::sort(names.begin(), names.end());
+    const auto twice = std::adjacent_find(names.begin(), names.end());
+    if (twice == names.end()) return;
+    fail("model '", name, "': two arrays of this net are called '", *twice,
+         "'; give the layers Named<...> different names within one level.");
+  }
   Run<T> inference(int n) {
     Run<T> run;
     run.n = n;

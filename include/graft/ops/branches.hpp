@@ -6,11 +6,14 @@
 
 #include <array>
 #include <cstring>
+#include <string>
 #include <utility>
 
 GRAFT_BEGIN
 
-/// A sequence of layers as one branch of Concat or Sum; an empty one hands its input on.
+/// A sequence of layers as one branch of Concat or Sum; an empty one hands its input on. In the arrays' names a branch stands
+/// as its number among the branches or, Named<"downsample", Branch<...>>, as its name; the only one with arrays, if it has no
+/// name, is left out: "3/0/w" within Residual, "3/1/0/w" within a Concat.
 template <class... Ls>
 using Branch = Chain<Ls...>;
 
@@ -39,6 +42,14 @@ struct Branches {
     return here;
   }
 
+  /// visitor(name, weight) for all arrays; see core/named.hpp.
+  template <class V>
+  static void visit_names(Shape in, const std::string& path, V& visitor) {
+    const int with_arrays = (0 + ... + (counts_of<Bs>(in).arrays > 0 ? 1 : 0));
+    int number = 0;
+    ((visit_branch<Bs>(in, path, number, with_arrays == 1, visitor)), ...);
+  }
+
   /// Runs every branch; join(index, out, output shape) is called for each.
   template <class T, class Join>
   static void* forward(Run<T>& run, const Place<T>& at, const T* x, Join&& join) {
@@ -58,6 +69,11 @@ struct Branches {
   }
 
  private:
+  template <class B, class V>
+  static void visit_branch(Shape in, const std::string& path, int& number, bool alone, V& visitor) {
+    B::visit_names(in, alone && !is_named<B> ? path : path_of<B>(path, number), visitor);
+    ++number;
+  }
   template <class B, class T, class Join>
   static void forward_one(Run<T>& run, const Place<T>& at, const T* x, Kept<T>& kept, std::size_t& index, Join& join) {
     const auto plan = B::plan(at.in);
@@ -101,6 +117,10 @@ struct Sum {
   template <class V>
   static constexpr void visit(Shape in, V&& v) {
     (Bs::visit(in, v), ...);
+  }
+  template <class V>
+  static void visit_names(Shape in, const std::string& path, V& visitor) {
+    detail::Branches<Bs...>::visit_names(in, path, visitor);
   }
 
   template <class T>
@@ -158,6 +178,10 @@ struct Concat {
   template <class V>
   static constexpr void visit(Shape in, V&& v) {
     (Bs::visit(in, v), ...);
+  }
+  template <class V>
+  static void visit_names(Shape in, const std::string& path, V& visitor) {
+    detail::Branches<Bs...>::visit_names(in, path, visitor);
   }
 
   template <class T>
