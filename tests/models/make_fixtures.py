@@ -135,7 +135,8 @@ def keras_counts(net):
 def keras_fill(net):
     roles = {"kernel": "kernel", "bias": "bias", "gamma": "scale", "beta": "shift", "moving_mean": "mean", "moving_variance": "variance"}
     for weight in net.weights:
-        weight.assign(drawn(weight.path, roles[weight.path.rsplit("/", 1)[1]], tuple(weight.shape)))
+        layer, array = weight.path.split("/")[-2:]  # a Sequential's own name stands before
+        weight.assign(drawn(layer + "/" + array, roles[array], tuple(weight.shape)))
 
 
 def lenet5(keras):
