@@ -1,88 +1,56 @@
 #pragma once
 /// \file safetensors.hpp  Reads and writes safetensors files (opt-in include; needs nlohmann_json, CMake component
-/// graft::json). A file is hostile until shown otherwise: every size in its header is checked against the file's real size
-/// before memory is taken.
+/// graft::json). The file is mapped, so arrays that are not asked for are not read. A file is hostile until shown otherwise:
+/// every size in its header is checked against the file's real size before memory is taken.
+/// The format: https://github.com/huggingface/safetensors, "Format".
 #include "graft/config.hpp"
 #include "graft/core/error.hpp"
+#include "graft/io/array.hpp"
+#include "graft/io/mapped_file.hpp"
 #include "graft/train/atomic_file.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
 GRAFT_BEGIN
 namespace io {
 
-/// One tensor of a file: type ("F32", "I64", ...), shape, and where its bytes lie.
-struct TensorInfo {
-  std::string dtype;
-  std::vector<std::size_t> shape;
-  std::size_t count = 0;
-  std::size_t begin = 0;
-  std::size_t end = 0;
-};
-
-namespace detail {
-inline std::size_t bytes_of(std::string_view dtype) {
-  if (dtype == "F64" || dtype == "I64" || dtype == "U64") return 8;
-  if (dtype == "F32" || dtype == "I32" || dtype == "U32") return 4;
-  if (dtype == "F16" || dtype == "BF16" || dtype == "I16" || dtype == "U16") return 2;
-  if (dtype == "I8" || dtype == "U8" || dtype == "BOOL") return 1;
-  return 0;
-}
-inline double half(std::uint16_t bits) {
-  const int exponent = bits >> 10 & 31;
-  const double fraction = (bits & 1023) / 1024.0;
-  const double sign = bits >> 15 != 0 ? -1.0 : 1.0;
-  if (exponent == 31) return fraction == 0.0 ? sign * HUGE_VAL : static_cast<double>(NAN);
-  return sign * (exponent == 0 ? std::ldexp(fraction, -14) : std::ldexp(1.0 + fraction, exponent - 15));
-}
-}  // namespace detail
-
-/// A safetensors file in memory.
+/// A safetensors file, mapped.
 class TensorFile {
  public:
-  /// Reads and checks a file. Throws Error, in a sentence, for anything that is not as the format says.
-  explicit TensorFile(const std::filesystem::path& path) : path_(path.string()) {
-    std::ifstream in(path, std::ios::binary | std::ios::ate);
-    std::error_code unknown;
-    if (!in || !std::filesystem::is_regular_file(path, unknown))
-      fail("cannot open '", path_, "': give the path of a safetensors file that can be read.");
-    const std::uint64_t size = static_cast<std::uint64_t>(in.tellg());
+  /// Opens and checks a file. Throws Error, in a sentence, for anything that is not as the format says.
+  explicit TensorFile(const std::filesystem::path& path) : path_(path.string()), file_(path, "safetensors file") {
+    const std::uint64_t size = file_.size();
     if (size < 8) bad("it is shorter than its 8-byte head");
-    in.seekg(0);
-    unsigned char head[8] = {};
-    in.read(reinterpret_cast<char*>(head), 8);
     std::uint64_t length = 0;
-    for (int i = 7; i >= 0; --i) length = length << 8 | head[i];
+    std::memcpy(&length, file_.data(), 8);
     if (length > size - 8 || length > (std::uint64_t{100} << 20))
       bad("its head claims ", length, " bytes of header, but the file has ", size);
-    bytes_.resize(static_cast<std::size_t>(size - 8));
-    in.read(bytes_.data(), static_cast<std::streamsize>(bytes_.size()));
-    if (!in) bad("it could not be read to its end");
-    data_ = static_cast<std::size_t>(length);
+    const std::string_view header = file_.bytes().substr(8, static_cast<std::size_t>(length));
+    data_ = file_.bytes().substr(8 + header.size());
     std::set<std::string> names;
+    std::size_t values = 0;
     const auto watch = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& value) {
       if (depth > 4) bad("its header is nested more deeply than the format allows");
-      if (depth == 1 && event == nlohmann::json::parse_event_t::key && !names.insert(value.get<std::string>()).second) {
+      using Event = nlohmann::json::parse_event_t;
+      if (event == Event::array_start) values = 0;
+      if (event == Event::value && depth == 3 && ++values > most_extents) bad("its header has a list of more than 64 entries");
+      if (depth == 1 && event == Event::key && !names.insert(value.get<std::string>()).second)
         bad("its header names '", value.get<std::string>(), "' twice");
-      }
       return true;
     };
-    parse(nlohmann::json::parse(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(data_), watch, false));
+    parse(nlohmann::json::parse(header.begin(), header.end(), watch, false));
   }
 
+  [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] const std::map<std::string, TensorInfo>& tensors() const { return tensors_; }
   [[nodiscard]] const std::map<std::string, std::string>& metadata() const { return metadata_; }
   [[nodiscard]] bool contains(const std::string& name) const { return tensors_.count(name) != 0; }
@@ -92,57 +60,23 @@ class TensorFile {
     return found->second;
   }
 
-  /// The tensor's numbers, converted to T.
+  /// The tensor's numbers, converted to T. Throws Error when T is an integer type that does not hold one of them.
   template <class T>
   [[nodiscard]] std::vector<T> get(const std::string& name) const {
     const TensorInfo& t = info(name);
     std::vector<T> out(t.count);
-    const char* from = bytes_.data() + data_ + t.begin;
-    const auto copy = [&]<class Stored>(Stored) {
-      for (std::size_t i = 0; i < t.count; ++i) {
-        Stored value;
-        std::memcpy(&value, from + i * sizeof(Stored), sizeof(Stored));
-        out[i] = static_cast<T>(value);
-      }
-    };
-    if (t.dtype == "F64")
-      copy(double{});
-    else if (t.dtype == "F32")
-      copy(float{});
-    else if (t.dtype == "I64")
-      copy(std::int64_t{});
-    else if (t.dtype == "U64")
-      copy(std::uint64_t{});
-    else if (t.dtype == "I32")
-      copy(std::int32_t{});
-    else if (t.dtype == "U32")
-      copy(std::uint32_t{});
-    else if (t.dtype == "I16")
-      copy(std::int16_t{});
-    else if (t.dtype == "U16")
-      copy(std::uint16_t{});
-    else if (t.dtype == "I8")
-      copy(std::int8_t{});
-    else if (t.dtype == "U8" || t.dtype == "BOOL")
-      copy(std::uint8_t{});
-    else {
-      for (std::size_t i = 0; i < t.count; ++i) {
-        std::uint16_t bits;
-        std::memcpy(&bits, from + 2 * i, 2);
-        if (t.dtype == "F16") {
-          out[i] = static_cast<T>(detail::half(bits));
-        } else {
-          const std::uint32_t wide = static_cast<std::uint32_t>(bits) << 16;
-          float value;
-          std::memcpy(&value, &wide, 4);
-          out[i] = static_cast<T>(value);
-        }
-      }
-    }
+    detail::convert_all(t.dtype, data_.data() + t.begin, t.count, out.data());
     return out;
   }
 
+  /// The tensor's bytes as stored, valid as long as the file object; they may lie at any alignment.
+  [[nodiscard]] std::string_view bytes(const std::string& name) const {
+    const TensorInfo& t = info(name);
+    return data_.substr(t.begin, t.end - t.begin);
+  }
+
  private:
+  static constexpr std::size_t most_extents = 64;
   template <class... Parts>
   [[noreturn]] void bad(const Parts&... parts) const {
     fail("'", path_, "' is not a whole safetensors file: ", parts..., "; write or copy it again.");
@@ -151,7 +85,6 @@ class TensorFile {
   void parse(const nlohmann::json& header) {
     if (!header.is_object()) bad("its header is not a JSON object");
     std::vector<std::pair<std::size_t, std::size_t>> spans;
-    const std::size_t room = bytes_.size() - data_;
     for (const auto& [name, entry] : header.items()) {
       if (name == "__metadata__") {
         if (!entry.is_object()) bad("its metadata is not an object");
@@ -161,28 +94,7 @@ class TensorFile {
         }
         continue;
       }
-      const bool whole = entry.is_object() && entry.contains("dtype") && entry["dtype"].is_string() &&
-                         entry.contains("shape") && entry["shape"].is_array() && entry.contains("data_offsets") &&
-                         entry["data_offsets"].is_array() && entry["data_offsets"].size() == 2 &&
-                         entry["data_offsets"][0].is_number_unsigned() && entry["data_offsets"][1].is_number_unsigned();
-      if (!whole) bad("the entry '", name, "' lacks dtype, shape or data_offsets");
-      TensorInfo t;
-      t.dtype = entry["dtype"].get<std::string>();
-      const std::size_t bytes = detail::bytes_of(t.dtype);
-      if (bytes == 0) bad("tensor '", name, "' has the unknown type '", t.dtype, "'");
-      t.begin = entry["data_offsets"][0].get<std::size_t>();
-      t.end = entry["data_offsets"][1].get<std::size_t>();
-      if (t.begin > t.end || t.end > room) bad("tensor '", name, "' lies at bytes ", t.begin, " to ", t.end, " of ", room);
-      t.count = 1;
-      for (const auto& extent : entry["shape"]) {
-        if (!extent.is_number_unsigned()) bad("the shape of '", name, "' holds something that is not a size");
-        const std::size_t n = extent.get<std::size_t>();
-        t.shape.push_back(n);
-        if (n != 0 && t.count > room / n) bad("the shape of '", name, "' has more numbers than the file");
-        t.count *= n;
-      }
-      if (t.count * bytes != t.end - t.begin)
-        bad("tensor '", name, "' has ", t.count, " numbers of ", bytes, " bytes in ", t.end - t.begin, " bytes");
+      TensorInfo t = read_entry(name, entry);
       if (t.count != 0) spans.emplace_back(t.begin, t.end);
       tensors_[name] = std::move(t);
     }
@@ -192,39 +104,79 @@ class TensorFile {
       if (begin != reached) bad("its tensors overlap or leave a gap at byte ", reached);
       reached = end;
     }
-    if (reached != room) bad(room - reached, " bytes follow the last tensor");
+    if (reached != data_.size()) bad(data_.size() - reached, " bytes follow the last tensor");
+  }
+
+  [[nodiscard]] TensorInfo read_entry(const std::string& name, const nlohmann::json& entry) const {
+    const std::size_t room = data_.size();
+    const bool whole = entry.is_object() && entry.contains("dtype") && entry["dtype"].is_string() && entry.contains("shape") &&
+                       entry["shape"].is_array() && entry.contains("data_offsets") && entry["data_offsets"].is_array() &&
+                       entry["data_offsets"].size() == 2 && entry["data_offsets"][0].is_number_unsigned() &&
+                       entry["data_offsets"][1].is_number_unsigned();
+    if (!whole) bad("the entry '", name, "' lacks dtype, shape or data_offsets");
+    TensorInfo t;
+    t.dtype = entry["dtype"].get<std::string>();
+    const std::size_t bytes = detail::bytes_of(t.dtype);
+    if (bytes == 0) bad("tensor '", name, "' has the unknown type '", t.dtype, "'");
+    t.begin = entry["data_offsets"][0].get<std::size_t>();
+    t.end = entry["data_offsets"][1].get<std::size_t>();
+    if (t.begin > t.end || t.end > room) bad("tensor '", name, "' lies at bytes ", t.begin, " to ", t.end, " of ", room);
+    t.count = 1;
+    for (const auto& extent : entry["shape"]) {
+      if (!extent.is_number_unsigned()) bad("the shape of '", name, "' holds something that is not a size");
+      const std::size_t n = extent.get<std::size_t>();
+      t.shape.push_back(n);
+      if (n != 0 && t.count > room / n) bad("the shape of '", name, "' has more numbers than the file");
+      t.count *= n;
+    }
+    if (t.count > room || t.count * bytes != t.end - t.begin)
+      bad("tensor '", name, "' has ", t.count, " numbers of ", bytes, " bytes in ", t.end - t.begin, " bytes");
+    return t;
   }
 
   std::string path_;
-  std::vector<char> bytes_;
-  std::size_t data_ = 0;
+  MappedFile file_;
+  std::string_view data_;
   std::map<std::string, TensorInfo> tensors_;
   std::map<std::string, std::string> metadata_;
 };
 
 inline TensorFile read_safetensors(const std::filesystem::path& path) { return TensorFile(path); }
 
-/// One tensor to be written; what `bytes` views must live until write_safetensors returns.
+/// One tensor to be written; what `bytes` views must live until write_safetensors returns, unless `own` holds them.
 struct TensorData {
   std::string name;
   std::string dtype;
   std::vector<std::size_t> shape;
   std::string_view bytes;
+  std::string own{};
+  [[nodiscard]] std::string_view contents() const { return own.empty() ? bytes : std::string_view(own); }
 };
 
-/// A tensor of `shape` from an array of floats, doubles, 32- or 64-bit or unsigned 8-bit integers.
+/// A tensor of `shape` from an array of floats, doubles or integers.
 template <class T>
 TensorData tensor(std::string name, std::vector<std::size_t> shape, const T* data) {
-  static_assert(std::is_floating_point_v<T> || sizeof(T) >= 4 || std::is_same_v<T, std::uint8_t>);
-  const std::string letter = std::is_floating_point_v<T> ? "F" : std::is_signed_v<T> ? "I" : "U";
   std::size_t count = 1;
   for (const std::size_t extent : shape) count *= extent;
-  return {std::move(name), letter + std::to_string(8 * sizeof(T)), std::move(shape),
+  return {std::move(name), detail::dtype_of<T>(), std::move(shape),
           std::string_view(reinterpret_cast<const char*>(data), count * sizeof(T))};
 }
 
+/// The same stored as "F16" or "BF16", each number rounded to the nearest, ties to even.
+inline TensorData narrow_tensor(const std::string& dtype, std::string name, std::vector<std::size_t> shape, const float* data) {
+  if (dtype != "F16" && dtype != "BF16") fail("narrow_tensor: '", dtype, "' is not F16 or BF16; use tensor() for other types.");
+  std::size_t count = 1;
+  for (const std::size_t extent : shape) count *= extent;
+  TensorData result{std::move(name), dtype, std::move(shape), {}, std::string(2 * count, '\0')};
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint16_t bits = dtype == "F16" ? detail::to_half(data[i]) : detail::to_brain(data[i]);
+    std::memcpy(result.own.data() + 2 * i, &bits, 2);
+  }
+  return result;
+}
+
 /// Writes tensors, wide types first so that each is aligned, whole or not at all. Throws Error for a name that comes twice or
-/// is no UTF-8, and when the file cannot be written.
+/// is no UTF-8, for bytes that do not go with the shape, and when the file cannot be written.
 inline void write_safetensors(const std::filesystem::path& path, std::vector<TensorData> tensors,
                               const std::map<std::string, std::string>& metadata = {}) {
   std::stable_sort(tensors.begin(), tensors.end(), [](const TensorData& a, const TensorData& b) {
@@ -234,8 +186,14 @@ inline void write_safetensors(const std::filesystem::path& path, std::vector<Ten
   if (!metadata.empty()) header["__metadata__"] = metadata;
   std::size_t end = 0;
   for (const TensorData& t : tensors) {
+    std::size_t bytes = detail::bytes_of(t.dtype);
+    for (const std::size_t extent : t.shape) bytes *= extent;
+    if (t.contents().size() != bytes || detail::bytes_of(t.dtype) == 0) {
+      fail("write_safetensors: '", t.name, "' has ", t.contents().size(), " bytes, but ", shape_text(t.shape), " of ", t.dtype,
+           " are ", bytes, ".");
+    }
     if (header.contains(t.name)) fail("write_safetensors: two tensors are named '", t.name, "'; give each a name of its own.");
-    const std::size_t begin = std::exchange(end, end + t.bytes.size());
+    const std::size_t begin = std::exchange(end, end + bytes);
     header[t.name] = {{"dtype", t.dtype}, {"shape", t.shape}, {"data_offsets", {begin, end}}};
   }
   std::string text;
@@ -249,7 +207,7 @@ inline void write_safetensors(const std::filesystem::path& path, std::vector<Ten
   for (std::size_t i = 0; i < 8; ++i) file += static_cast<char>(std::uint64_t{text.size()} >> 8 * i & 255);
   file += text;
   file.reserve(file.size() + end);
-  for (const TensorData& t : tensors) file += t.bytes;
+  for (const TensorData& t : tensors) file += t.contents();
   atomic_write(path, file);
 }
 
