@@ -70,35 +70,42 @@ struct Chain {
     std::array<T*, at(count) + 1> y{};
     std::array<void*, at(count) + 1> kept{};
     const T* output = nullptr;
+    int kept_from = 0;  ///< backward reaches back to this layer
   };
 
   /// Runs all layers on x (n samples of plan.shape[0]) and returns the record; record.output is the result. Layers before
-  /// `trained` run in inference mode and keep nothing.
+  /// `trained` run in inference mode and keep nothing. Those from there to `kept_from`, which must have an array of its own,
+  /// run as the others do, but keep nothing either: backward then stops at `kept_from` and gives no gradient of x.
   template <int trained = 0, class T>
-  static Record<T>* forward(Run<T>& run, const PlanType& p, const Place<T>& base, const T* x) {
+  static Record<T>* forward(Run<T>& run, const PlanType& p, const Place<T>& base, const T* x, int kept_from = trained) {
     Record<T>* record = run.arena->template make<Record<T>>();
-    const T* current = x;
-    if constexpr (trained > 0) {
-      Run<T> frozen = run;
-      frozen.training = false;
-      frozen.keep = false;
-      current = forward_range<0, trained>(frozen, p, base, *record, current);
-      run.place = frozen.place;
+    const bool training = run.training, keep = run.keep;
+    record->kept_from = keep && kept_from > trained ? kept_from : trained;
+    const int ends[3] = {trained, record->kept_from, count};
+    for (int part = 0, begin = 0; part < 3; begin = ends[part++]) {
+      if (begin == ends[part] && part < 2) continue;
+      run.training = training && part > 0;
+      run.keep = keep && part == 2;
+      x = forward_range(run, p, base, *record, x, begin, ends[part]);
     }
-    record->output = forward_range<trained, count>(run, p, base, *record, current);
+    run.training = training;
+    run.keep = keep;
+    record->output = x;
     return record;
   }
 
-  /// The reverse fold: dy is the gradient of the output (may be overwritten), dx (null: not wanted) that of the input.
+  /// The reverse fold: dy is the gradient of the output (may be overwritten), dx (null: not wanted) that of the input. Layers
+  /// flagged in `frozen` (null: none) get no gradients of their parameters.
   template <int trained = 0, class T>
-  static void backward(Run<T>& run, const PlanType& p, const Place<T>& base, Record<T>& record, T* dy, T* dx) {
+  static void backward(Run<T>& run, const PlanType& p, const Place<T>& base, Record<T>& record, T* dy, T* dx,
+                       const unsigned char* frozen = nullptr) {
     ArenaScope scope(*run.arena);
     T* spare[2] = {nullptr, nullptr};
     int turn = 0;
-    T* gradient = dy;
-    backward_fold<trained>(run, p, base, record, gradient, dx, spare, turn, std::make_index_sequence<sizeof...(Ls)>{});
-    if (dx != nullptr && gradient != dx) {
-      std::memcpy(dx, gradient, static_cast<std::size_t>(run.n) * p.shape[0].size() * sizeof(T));
+    Way<T> way{run, p, base, record, dy, dx, frozen, spare, turn};
+    backward_fold<trained>(way, std::make_index_sequence<sizeof...(Ls)>{});
+    if (dx != nullptr && way.gradient != dx) {
+      std::memcpy(dx, way.gradient, static_cast<std::size_t>(run.n) * p.shape[0].size() * sizeof(T));
     }
   }
 
@@ -176,12 +183,14 @@ struct Chain {
     return here;
   }
 
-  template <int first, int end, class T>
-  static const T* forward_range(Run<T>& run, const PlanType& p, const Place<T>& base, Record<T>& record, const T* x) {
+  template <class T>
+  static const T* forward_range(Run<T>& run, const PlanType& p, const Place<T>& base, Record<T>& record, const T* x, int begin,
+                                int end) {
     const std::size_t n = static_cast<std::size_t>(run.n);
+    const auto layers = std::make_index_sequence<sizeof...(Ls)>{};
+    T* const none = nullptr;
     if (run.keep) {
-      forward_fold<first, end>(run, p, base, record, x, static_cast<T*>(nullptr), static_cast<T*>(nullptr),
-                               std::make_index_sequence<sizeof...(Ls)>{});
+      forward_fold(run, p, base, record, x, none, none, begin, end, layers);
       return x;
     }
     // Nothing is kept: two buffers in turn, and the result in one of its own that outlives them.
@@ -189,79 +198,94 @@ struct Chain {
     ArenaScope scope(*run.arena);
     T* ping = run.arena->template take<T>(n * p.widest);
     T* pong = run.arena->template take<T>(n * p.widest);
-    forward_fold<first, end>(run, p, base, record, x, ping, pong, std::make_index_sequence<sizeof...(Ls)>{});
+    forward_fold(run, p, base, record, x, ping, pong, begin, end, layers);
     std::memcpy(result, x, n * p.shape[at(end)].size() * sizeof(T));
     return result;
   }
 
-  template <int first, int end, class T, std::size_t... Is>
+  template <class T, std::size_t... Is>
   static void forward_fold(Run<T>& run, const PlanType& p, const Place<T>& base, Record<T>& record, const T*& x,
-                           [[maybe_unused]] T* ping, [[maybe_unused]] T* pong, std::index_sequence<Is...>) {
-    (forward_one<static_cast<int>(Is), first, end, Ls>(run, p, base, record, x, ping, pong), ...);
+                           [[maybe_unused]] T* ping, [[maybe_unused]] T* pong, [[maybe_unused]] int begin,
+                           [[maybe_unused]] int end, std::index_sequence<Is...>) {
+    (forward_one<static_cast<int>(Is), Ls>(run, p, base, record, x, ping, pong, begin, end), ...);
   }
 
-  template <int i, int first, int end, class L, class T>
+  template <int i, class L, class T>
   static void forward_one(Run<T>& run, const PlanType& p, const Place<T>& base, Record<T>& record, const T*& x, T* ping,
-                          T* pong) {
-    if constexpr (i >= first && i < end) {
-      ++run.place;
-      if (L::traits.is_free || p.covered[at(i)]) return;
-      const Place<T> here = place(p, base, i);
-      T* y = nullptr;
-      if (p.in_place[at(i)]) {
-        y = const_cast<T*>(x);  // x lies in a buffer of this run, written by an earlier layer of this chain
-      } else if (ping != nullptr) {
-        y = x == ping ? pong : ping;
-      } else {
-        y = run.arena->template take<T>(static_cast<std::size_t>(run.n) * here.out.size());
-      }
-      record.x[at(i)] = x;
-      record.y[at(i)] = y;
-      record.kept[at(i)] = L::forward(run, here, x, y);
-      x = y;
+                          T* pong, int begin, int end) {
+    if (i < begin || i >= end) return;
+    ++run.place;
+    if (L::traits.is_free || p.covered[at(i)]) return;
+    const Place<T> here = place(p, base, i);
+    T* y = nullptr;
+    if (p.in_place[at(i)]) {
+      y = const_cast<T*>(x);  // x lies in a buffer of this run, written by an earlier layer of this chain
+    } else if (ping != nullptr) {
+      y = x == ping ? pong : ping;
+    } else {
+      y = run.arena->template take<T>(static_cast<std::size_t>(run.n) * here.out.size());
     }
+    record.x[at(i)] = x;
+    record.y[at(i)] = y;
+    record.kept[at(i)] = L::forward(run, here, x, y);
+    x = y;
   }
+
+  /// What the layers of a reverse fold hand on.
+  template <class T>
+  struct Way {
+    Run<T>& run;
+    const PlanType& p;
+    const Place<T>& base;
+    Record<T>& record;
+    T* gradient;
+    T* dx;
+    const unsigned char* frozen;
+    T** spare;
+    int& turn;
+  };
 
   template <int trained, class T, std::size_t... Is>
-  static void backward_fold(Run<T>& run, const PlanType& p, const Place<T>& base, Record<T>& record, T*& dy,
-                            [[maybe_unused]] T* dx, [[maybe_unused]] T** spare, [[maybe_unused]] int& turn,
-                            std::index_sequence<Is...>) {
+  static void backward_fold([[maybe_unused]] Way<T>& way, std::index_sequence<Is...>) {
     [[maybe_unused]] int order =
         0;  // assignment evaluates its right side first: the fold runs from the last layer to the first
-    static_cast<void>(
-        ((backward_one<static_cast<int>(Is), trained, Ls>(run, p, base, record, dy, dx, spare, turn), order) = ... = 0));
+    static_cast<void>(((backward_one<static_cast<int>(Is), trained, Ls>(way), order) = ... = 0));
   }
 
-  /// Whether a layer between `trained` and `i` has parameters: then layer i must hand a gradient on.
-  static constexpr bool trains_before(const PlanType& p, int i, int trained) {
-    return p.parameters[at(i)] > p.parameters[at(trained)];
+  /// Whether a layer between `first` and `i` has parameters: then layer i must hand a gradient on.
+  static constexpr bool trains_before(const PlanType& p, int i, int first) {
+    return p.parameters[at(i)] > p.parameters[at(first)];
   }
 
   template <int i, int trained, class L, class T>
-  static void backward_one(Run<T>& run, const PlanType& p, const Place<T>& base, Record<T>& record, T*& dy, T* dx, T** spare,
-                           int& turn) {
+  static void backward_one(Way<T>& way) {
     if constexpr (i >= trained) {
-      if (L::traits.is_free || p.covered[at(i)] || dy == nullptr) return;
-      const Place<T> here = place(p, base, i);
+      const PlanType& p = way.p;
+      const int first = way.record.kept_from;
+      if (i < first || L::traits.is_free || p.covered[at(i)] || way.gradient == nullptr) return;
+      Run<T>& run = way.run;
+      Place<T> here = place(p, way.base, i);
+      if (way.frozen != nullptr && way.frozen[i] != 0) here.gradients = nullptr;
       T* target = nullptr;
-      if (first_running(p, trained) == i) {
-        target = dx;
-      } else if (dx != nullptr || trains_before(p, i, trained)) {
+      if (first_running(p, first) == i) {
+        target = way.dx;
+      } else if (way.dx != nullptr || trains_before(p, i, first)) {
         if (p.in_place[at(i)]) {
-          target = dy;
+          target = way.gradient;
         } else {
-          if (spare[turn] == nullptr) spare[turn] = run.arena->template take<T>(static_cast<std::size_t>(run.n) * p.widest);
-          target = spare[turn];
-          turn = 1 - turn;
+          T*& spare = way.spare[way.turn];
+          if (spare == nullptr) spare = run.arena->template take<T>(static_cast<std::size_t>(run.n) * p.widest);
+          target = spare;
+          way.turn = 1 - way.turn;
         }
       }
-      L::backward(run, here, record.x[at(i)], record.y[at(i)], record.kept[at(i)], dy, target);
-      dy = target;
+      L::backward(run, here, way.record.x[at(i)], way.record.y[at(i)], way.record.kept[at(i)], way.gradient, target);
+      way.gradient = target;
     }
   }
 
-  static constexpr int first_running(const PlanType& p, int trained) {
-    for (int i = trained; i < count; ++i) {
+  static constexpr int first_running(const PlanType& p, int first) {
+    for (int i = first; i < count; ++i) {
       if (!traits[at(i)].is_free && !p.covered[at(i)]) return i;
     }
     return count;

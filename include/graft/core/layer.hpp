@@ -109,6 +109,7 @@ struct Run {
   bool training = false;            ///< batch statistics and dropout are on
   bool keep = false;                ///< a backward pass will follow
   bool parameter_gradients = true;  ///< backward adds to the parameters' gradients
+  bool input_gradient = true;       ///< backward gives the gradient of the whole net's input
   std::uint64_t seed = 0;           ///< of dropout
   std::uint64_t step = 0;
   std::uint64_t place = 0;  ///< counts layers, so that each dropout draws a stream of its own

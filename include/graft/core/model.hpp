@@ -10,6 +10,7 @@
 #include "graft/core/parameters.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -74,13 +75,14 @@ class Model {
     fail("model '", name, "' has no array '", segment, "'; it has", names, ".");
   }
 
-  /// Whether the optimiser may change the parameters whose segment name matches `pattern` (`*` stands for any text).
-  /// Throws Error when nothing matches.
+  /// Whether the optimiser may change the parameters whose segment name matches `pattern` (`*` stands for any text). The layers
+  /// before the first that is trained keep no activations and have no backward pass, unless a gradient of the net's input is
+  /// wanted; frozen layers further on get no gradients of their own. Throws Error when nothing matches.
   void set_trainable(bool trainable, const std::string& pattern = "*") {
     bool found = false;
     for (Segment& s : segments_) {
       if (!matches(pattern, s.name)) continue;
-      s.trainable = trainable;
+      s.trainable = trainable && s.layer >= N::first_trained;
       found = true;
     }
     if (!found && !(segments_.empty() && pattern == "*")) {
@@ -89,12 +91,28 @@ class Model {
       fail("model '", name, "': no parameter matches '", pattern, "'; it has", names, ".");
     }
   }
+  /// The same for layers [begin, end), counted from 0, as written, activations and pools included. Throws Error when there are
+  /// no such layers.
+  void set_trainable_layers(bool trainable, int begin, int end) {
+    check_layers(begin, end);
+    for (Segment& s : segments_) {
+      if (s.layer >= begin && s.layer < end) s.trainable = trainable && s.layer >= N::first_trained;
+    }
+  }
 
   /// A second switch, apart from the weights: whether BatchNorm layers whose statistics match `pattern` use their running
   /// values in training too and leave them untouched.
   void set_statistics_fixed(bool fixed, const std::string& pattern = "*") {
     for (std::size_t i = 0; i < statistic_segments_.size(); ++i) {
       if (matches(pattern, statistic_segments_[i].name)) fixed_statistics_[i] = fixed ? 1 : 0;
+    }
+  }
+  /// The same for layers [begin, end), as set_trainable_layers().
+  void set_statistics_fixed_layers(bool fixed, int begin, int end) {
+    check_layers(begin, end);
+    for (std::size_t i = 0; i < statistic_segments_.size(); ++i) {
+      const Segment& s = statistic_segments_[i];
+      if (s.layer >= begin && s.layer < end) fixed_statistics_[i] = fixed ? 1 : 0;
     }
   }
 
@@ -113,6 +131,9 @@ class Model {
       segment.dims = weight.dims;
       segment.rank = weight.rank;
       segment.decay = weight.role == Role::kernel;
+      const auto& begins = statistic ? N::plan.statistics : N::plan.parameters;
+      while (begins[static_cast<std::size_t>(segment.layer) + 1] <= segment.offset) ++segment.layer;
+      segment.trainable = segment.layer >= N::first_trained;
       offsets[statistic ? 1 : 0] += segment.count;
       T* target = (statistic ? statistics_.data() : values_.data()) + segment.offset;
       initialise(weight, options.initialiser, options.constant, options.bias,
@@ -137,15 +158,41 @@ class Model {
 
   Record* forward(Run<T>& run, const T* x) {
     run.seed = seed;
-    return N::Layers::template forward<N::first_trained>(run, N::plan, base(nullptr), x);
+    return N::Layers::template forward<N::first_trained>(run, N::plan, place(false), x, kept_from(run, N::first_trained));
   }
   void backward(Run<T>& run, Record& record, T* dy, T* dx) {
-    N::Layers::template backward<N::first_trained>(run, N::plan, base(run.parameter_gradients ? gradients_.data() : nullptr),
-                                                   record, dy, dx);
+    N::Layers::template backward<N::first_trained>(run, N::plan, place(run.parameter_gradients), record, dy, dx,
+                                                   frozen_layers().data());
   }
   /// Whether any parameter is to be trained.
   [[nodiscard]] bool trains() const {
     return std::any_of(segments_.begin(), segments_.end(), [](const Segment& s) { return s.trainable; });
+  }
+  /// The first layer from `first` on that has something to train, if that is all that `run` is for; else `first`.
+  [[nodiscard]] int kept_from(const Run<T>& run, int first) const {
+    if (run.input_gradient || !run.parameter_gradients) return first;
+    for (const Segment& s : segments_) {
+      if (s.trainable && s.layer >= first) return s.layer;
+    }
+    return first;
+  }
+  /// A flag for each layer: it has nothing to train.
+  [[nodiscard]] std::array<unsigned char, static_cast<std::size_t>(N::layers) + 1> frozen_layers() const {
+    std::array<unsigned char, static_cast<std::size_t>(N::layers) + 1> frozen;
+    frozen.fill(1);
+    for (const Segment& s : segments_) {
+      if (s.trainable) frozen[static_cast<std::size_t>(s.layer)] = 0;
+    }
+    return frozen;
+  }
+  /// Where the net's first layer finds its numbers.
+  Place<T> place(bool with_gradients) {
+    Place<T> place;
+    place.weights = values_.data();
+    place.gradients = with_gradients ? gradients_.data() : nullptr;
+    place.statistics = statistics_.data();
+    place.fixed_statistics = fixed_statistics_.data();
+    return place;
   }
 
  private:
@@ -165,13 +212,10 @@ class Model {
     run.arena = &arena_;
     return run;
   }
-  Place<T> base(T* gradients) {
-    Place<T> place;
-    place.weights = values_.data();
-    place.gradients = gradients;
-    place.statistics = statistics_.data();
-    place.fixed_statistics = fixed_statistics_.data();
-    return place;
+  void check_layers(int begin, int end) const {
+    if (begin < 0 || begin > end || end > N::layers) {
+      fail("model '", name, "' has ", N::layers, " layers; layers ", begin, " to ", end, " were asked for.");
+    }
   }
   Buffer<T> values_;
   Buffer<T> gradients_;

@@ -17,6 +17,7 @@ struct Segment {
   std::size_t count = 0;
   std::array<int, 4> dims{1, 1, 1, 1};
   int rank = 1;
+  int layer = 0;          ///< which layer of the net it belongs to, from 0, all counted as written
   bool trainable = true;  ///< false: the optimiser leaves it as it is
   bool decay = true;      ///< whether weight decay acts on it
 };

@@ -270,7 +270,8 @@ class Tape {
     run.n = in.count;
     run.training = training;
     run.parameter_gradients = parameters;
-    run.keep = training && (parameters || in.wanted());
+    run.input_gradient = in.wanted();
+    run.keep = training && (parameters || run.input_gradient);
     run.step = step_;
     run.arena = &arena_;
     auto* made = model.forward(run, in.value());
