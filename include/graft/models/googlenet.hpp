@@ -40,9 +40,6 @@ using GoogleTrunk = Joined<                                                     
     Named<"inception5b", GoogleBlock<384, 192, 384, 48, 128, 128>>, Named<"avgpool", GlobalAveragePool>>;
 }  // namespace detail
 
-/// GoogLeNet through its global pooling: 1024 features.
-template <Shape Input = Image<224, 224, 3>>
-struct GoogLeNetTrunk : JoinedNet<Input, detail::GoogleTrunk> {};
 /// GoogLeNet in table 1's layout with torchvision's names and torchvision's departures from the paper, which its weights need:
 /// BatchNorm instead of response normalisation, 3x3 where the paper has 5x5. The two auxiliary classifiers, which serve
 /// training only, are left out (their arrays in a weight file are unused). 6,624,904 parameters with 1000 classes. Input: RGB

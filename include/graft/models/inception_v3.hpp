@@ -85,10 +85,6 @@ using InceptionTrunk = Joined<                                                  
 // a session that had made other layers before has higher numbers), predictions/w; blocks are called mixed0 to mixed10. Input:
 // RGB in [-1, 1]; 75 x 75 is the least.
 
-/// Inception-v3 through "mixed10": 8 x 8 x 2048 features of a 299 x 299 image. 25 layers: 7 units of the stem count 17, then
-/// one for each block, so that TrainFrom<..., 23> trains mixed6 and what follows.
-template <Shape Input = Image<299, 299, 3>>
-struct InceptionV3Trunk : JoinedNet<Input, detail::InceptionTrunk> {};
 /// Inception-v3; 23,817,352 parameters and 34,432 running statistics with 1000 classes. Gives logits.
 template <int Classes = 1000, Shape Input = Image<299, 299, 3>>
 struct InceptionV3

@@ -41,10 +41,10 @@ template <Number Width, int... Is>
 struct V1Blocks<Width, std::integer_sequence<int, Is...>> {
   using type = Joined<Separable<Is + 1, scaled(v1_filters(Is + 1), Width), v1_stride(Is + 1)>...>;
 };
-template <Number Width, int Blocks>
+template <Number Width>
 using V1Trunk = Joined<Pack<Named<"conv1", Conv2D<scaled(32, Width), 3, Conv{.stride = 2, .padding = same, .bias = false}>>,
                             Named<"conv1_bn", BatchNorm<>>, Named<"conv1_relu", ReLU6>>,
-                       typename V1Blocks<Width, std::make_integer_sequence<int, Blocks>>::type>;
+                       typename V1Blocks<Width, std::make_integer_sequence<int, 13>>::type>;
 
 // ---- V2
 // -----------------------------------------------------------------------------------------------------------------------
@@ -100,25 +100,17 @@ using V2Trunk = Joined<
 
 // Layers bear Keras' names (conv1, conv_dw_3, conv_pw_3_bn, ...; Conv1, block_2_expand, ...). Input: RGB in [-1, 1].
 
-/// MobileNetV1's convolutions through block `Blocks` ("conv_pw_13_relu"): a 32nd of the image's height and width (a 16th for
-/// 6 to 11 blocks), 1024 times Width channels. Each layer counts for TrainFrom: 3 + 6 Blocks.
-template <Number Width = 1.0, Shape Input = Image<224, 224, 3>, int Blocks = 13>
-struct MobileNetV1Trunk : JoinedNet<Input, detail::V1Trunk<Width, Blocks>> {
-  static_assert(Blocks >= 1 && Blocks <= 13, "graft: MobileNetV1 has 13 blocks.");
-};
 /// MobileNetV1 of any width; 4,231,976 parameters at width 1 with 1000 classes, 470,072 at 0.25. The 1x1 convolution at its
 /// end, "conv_preds", is a Dense layer here. Gives logits.
 template <Number Width = 1.0, int Classes = 1000, Shape Input = Image<224, 224, 3>>
-struct MobileNetV1
-    : JoinedNet<Input, detail::V1Trunk<Width, 13>, GlobalAveragePool, Dropout<0.001>, Named<"conv_preds", Dense<Classes>>> {};
+struct MobileNetV1 : JoinedNet<Input, detail::V1Trunk<Width>, Named<"global_average_pooling2d", GlobalAveragePool>,
+                               Dropout<0.001>, Named<"conv_preds", Dense<Classes>>> {};
 
-/// MobileNetV2's convolutions ("out_relu"): 1280 channels (times Width, where that is above 1).
-template <Number Width = 1.0, Shape Input = Image<224, 224, 3>>
-struct MobileNetV2Trunk : JoinedNet<Input, detail::V2Trunk<Width>> {};
 /// MobileNetV2 of any width; 3,504,872 parameters at width 1 with 1000 classes. An inverted residual block is one layer, called
 /// "block_2". Gives logits.
 template <Number Width = 1.0, int Classes = 1000, Shape Input = Image<224, 224, 3>>
-struct MobileNetV2 : JoinedNet<Input, detail::V2Trunk<Width>, GlobalAveragePool, Named<"predictions", Dense<Classes>>> {};
+struct MobileNetV2 : JoinedNet<Input, detail::V2Trunk<Width>, Named<"global_average_pooling2d", GlobalAveragePool>,
+                               Named<"predictions", Dense<Classes>>> {};
 
 }  // namespace models
 GRAFT_END

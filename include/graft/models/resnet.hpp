@@ -33,7 +33,8 @@ struct ResBlock {
   template <int S>
   using Main = std::conditional_t<Bottleneck, BottleneckBranch<Filters, S>, BasicBranch<Filters, S>>;
   using Joint = std::conditional_t<I == 0 && Project, Sum<Main<Stride>, Downsample<out, Stride>>, Sum<Main<1>, Branch<>>>;
-  using type = Pack<Named<numbered<numbered<"layer", Stage, ".">, I>, Joint>, ReLU>;
+  using type = Pack<Named<numbered<numbered<"layer", Stage, ".">, I>, Joint>,
+                    Named<numbered<numbered<"layer", Stage, ".">, I, ".relu">, ReLU>>;
 };
 
 template <int Stage, bool Bottleneck, int Filters, int Stride, class Indices>
@@ -56,25 +57,20 @@ using ResHead = Named<"fc", Dense<Classes>>;
 }  // namespace detail
 
 // Names and layouts are torchvision's (layer1.0.conv1, layer2.0.downsample.0, fc). Input: RGB in [0, 1] less (0.485, 0.456,
-// 0.406), over (0.229, 0.224, 0.225). A Trunk ends with the global pooling, a whole network gives logits. Keras' ResNet50 is
+// 0.406), over (0.229, 0.224, 0.225). Networks give logits;
+// Cut<ResNet18<>, "avgpool"> gives features. Keras' ResNet50 is
 // another network: the stride stands in a block's first 1x1, convolutions have biases, epsilon is 1.001e-5 (25,583,592
 // parameters); its weights do not load here.
 
-/// ResNet-18: 512 features; 11,689,512 parameters with 1000 classes.
-template <Shape Input = Image<224, 224, 3>>
-struct ResNet18Trunk : JoinedNet<Input, detail::ResTrunk<false, 2, 2, 2, 2>> {};
+/// ResNet-18; 512 features before "fc"; 11,689,512 parameters with 1000 classes.
 template <int Classes = 1000, Shape Input = Image<224, 224, 3>>
 struct ResNet18 : JoinedNet<Input, detail::ResTrunk<false, 2, 2, 2, 2>, detail::ResHead<Classes>> {};
 
-/// ResNet-34: 512 features; 21,797,672 parameters with 1000 classes.
-template <Shape Input = Image<224, 224, 3>>
-struct ResNet34Trunk : JoinedNet<Input, detail::ResTrunk<false, 3, 4, 6, 3>> {};
+/// ResNet-34; 512 features before "fc"; 21,797,672 parameters with 1000 classes.
 template <int Classes = 1000, Shape Input = Image<224, 224, 3>>
 struct ResNet34 : JoinedNet<Input, detail::ResTrunk<false, 3, 4, 6, 3>, detail::ResHead<Classes>> {};
 
-/// ResNet-50: 2048 features; 25,557,032 parameters with 1000 classes.
-template <Shape Input = Image<224, 224, 3>>
-struct ResNet50Trunk : JoinedNet<Input, detail::ResTrunk<true, 3, 4, 6, 3>> {};
+/// ResNet-50; 2048 features before "fc"; 25,557,032 parameters with 1000 classes.
 template <int Classes = 1000, Shape Input = Image<224, 224, 3>>
 struct ResNet50 : JoinedNet<Input, detail::ResTrunk<true, 3, 4, 6, 3>, detail::ResHead<Classes>> {};
 
