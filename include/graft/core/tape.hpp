@@ -136,12 +136,7 @@ class Tape {
   /// Runs a model on rows from outside.
   template <class N, class Device>
   Var<N::output, N::kind, T> operator()(Model<N, Device, T>& model, Rows<T> rows) {
-    open();
-    Node<T>* in = arena_.template make<Node<T>>();
-    in->value = rows.data;
-    in->row = N::input.size();
-    in->rows = rows.count;
-    return run(model, View<T>{in, 0, rows.count, 1.0}, rows.split, true);
+    return run<N::kind>(model, input(rows, N::input.size()), rows.split, true);
   }
   /// Runs a model on a batch: anything with `images` and `count`, or `source_count` and `target_count`.
   template <class N, class Device, class Batch>
@@ -151,7 +146,7 @@ class Tape {
   template <class N, class Device, Shape S, Kind K>
   Var<N::output, N::kind, T> operator()(Model<N, Device, T>& model, const Var<S, K, T>& x) {
     [[maybe_unused]] constexpr NetTakesAnotherShape<N, S, N::input> fits{};
-    return run(model, x.view, x.split, true);
+    return run<N::kind>(model, x.view, x.split, true);
   }
   /// Runs a domain head on reversed features.
   template <class N, class Device, class V>
@@ -160,13 +155,13 @@ class Tape {
         N::output.is_vector() && N::output.c <= 2,
         "graft: a reversed gradient goes into a domain head only: a net with 2 outputs, or 1. Were two models swapped?");
     [[maybe_unused]] constexpr NetTakesAnotherShape<N, V::shape, N::input> fits{};
-    return run(model, x.var.view, x.var.split, true);
+    return run<N::kind>(model, x.var.view, x.var.split, true);
   }
   /// The same for a model that is not trained here.
   template <class N, class Device, Shape S, Kind K>
   Var<N::output, N::kind, T> operator()(Fixed<Model<N, Device, T>> model, const Var<S, K, T>& x) {
     [[maybe_unused]] constexpr NetTakesAnotherShape<N, S, N::input> fits{};
-    return run(model.model, x.view, x.split, false);
+    return run<N::kind>(model.model, x.view, x.split, false);
   }
 
   /// The step number: dropout draws from (model's seed, step), so a resumed run sets it.
@@ -192,6 +187,32 @@ class Tape {
     made->rows = rows;
     made->wanted = wanted;
     return made;
+  }
+  /// Rows from outside as a node of `row` numbers each, which wants no gradient; starts a new step if the last one has ended.
+  View<T> input(Rows<T> rows, std::size_t row) {
+    open();
+    return {node(rows.data, row, rows.count, false), 0, rows.count, 1.0};
+  }
+  /// Runs `model`, a Model or a part of one that lives as long as the step, and records it where something is to be trained.
+  template <Kind K, class M>
+  Var<M::Network::output, K, T> run(M& model, View<T> in, int split, bool train_parameters) {
+    const bool parameters = train_parameters && model.trains();
+    Run<T> run;
+    run.n = in.count;
+    run.training = training;
+    run.parameter_gradients = parameters;
+    run.input_gradient = in.wanted();
+    run.keep = training && (parameters || run.input_gradient);
+    run.step = step_;
+    run.arena = &arena_;
+    auto* made = model.forward(run, in.value());
+    Node<T>* out = node(made->output, M::Network::output.size(), in.count, run.keep);
+    if (run.keep) record(Call<M>{&model, made, run, in, out});
+    Var<M::Network::output, K, T> var;
+    var.tape = this;
+    var.view = View<T>{out, 0, in.count, 1.0};
+    var.split = split;
+    return var;
   }
   /// Records `payload`, whose member `void backward(Tape&)` runs on the way back.
   template <class Payload>
@@ -262,27 +283,6 @@ class Tape {
       tape.contribute(in, 1.0, own);
     }
   };
-
-  template <class N, class Device>
-  Var<N::output, N::kind, T> run(Model<N, Device, T>& model, View<T> in, int split, bool train_parameters) {
-    const bool parameters = train_parameters && model.trains();
-    Run<T> run;
-    run.n = in.count;
-    run.training = training;
-    run.parameter_gradients = parameters;
-    run.input_gradient = in.wanted();
-    run.keep = training && (parameters || run.input_gradient);
-    run.step = step_;
-    run.arena = &arena_;
-    auto* made = model.forward(run, in.value());
-    Node<T>* out = node(made->output, N::output.size(), in.count, run.keep);
-    if (run.keep) record(Call<Model<N, Device, T>>{&model, made, run, in, out});
-    Var<N::output, N::kind, T> var;
-    var.tape = this;
-    var.view = View<T>{out, 0, in.count, 1.0};
-    var.split = split;
-    return var;
-  }
 
   Arena arena_;
   Record* last_ = nullptr;
