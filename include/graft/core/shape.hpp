@@ -51,9 +51,10 @@ struct Number {
 };
 
 /// Padding of a convolution or pool: `valid` (none), `same` (as TensorFlow pads: output = ceil(input / stride), an odd
-/// remainder goes to the bottom and right), or explicit widths.
+/// remainder goes to the bottom and right), explicit widths, or, for pools, `ceil_mode` (as PyTorch's: none, but the last
+/// window may hang over the bottom and right edge).
 struct Padding {
-  enum Kind { is_valid, is_same, is_explicit };
+  enum Kind { is_valid, is_same, is_explicit, is_ceil };
   Kind kind = is_valid;
   int top = 0;
   int bottom = 0;
@@ -67,6 +68,7 @@ struct Padding {
 };
 inline constexpr Padding valid{Padding::is_valid};
 inline constexpr Padding same{Padding::is_same};
+inline constexpr Padding ceil_mode{Padding::is_ceil};
 
 /// Geometry of a sliding window over an image: output extents and the padding that leads to them.
 struct Window {
@@ -87,6 +89,13 @@ constexpr Window slide(int h, int w, Size kernel, Size stride, Padding padding, 
     const int ph = (oh - 1) * stride.h + eh - h;
     const int pw = (ow - 1) * stride.w + ew - w;
     return {oh, ow, ph > 0 ? ph / 2 : 0, pw > 0 ? pw / 2 : 0};
+  }
+  if (padding.kind == Padding::is_ceil) {  // no window begins outside: with a stride above the kernel's size it could
+    const auto windows = [](int size, int extent, int step) {
+      const int count = size < extent ? 0 : (size - extent + step - 1) / step + 1;
+      return count > 0 && (count - 1) * step >= size ? count - 1 : count;
+    };
+    return {windows(h, eh, stride.h), windows(w, ew, stride.w), 0, 0};
   }
   const int room_h = h + padding.top + padding.bottom - eh;
   const int room_w = w + padding.left + padding.right - ew;

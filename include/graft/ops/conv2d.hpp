@@ -20,6 +20,7 @@ constexpr bool sensible(Size kernel, const Conv& o) {
   const bool sizes =
       kernel.h >= 1 && kernel.w >= 1 && o.stride.h >= 1 && o.stride.w >= 1 && o.dilation.h >= 1 && o.dilation.w >= 1;
   const Padding& p = o.padding;
+  if (p.kind == Padding::is_ceil) return false;
   return sizes && o.groups >= 1 && p.top >= 0 && p.bottom >= 0 && p.left >= 0 && p.right >= 0;
 }
 }  // namespace detail

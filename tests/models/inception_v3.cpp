@@ -1,0 +1,11 @@
+// InceptionV3 against Keras'.
+#include <graft/models/inception_v3.hpp>
+
+#include "models/fixture.hpp"
+
+using namespace graft;
+using namespace graft::models;
+
+TEST_CASE("Keras' InceptionV3", "[models]") {
+  fixture::meet<InceptionV3<>, InceptionV3<10, Image<75, 75, 3>>>("inception_v3", false);
+}
