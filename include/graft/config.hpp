@@ -45,8 +45,7 @@
 
 #define GRAFT_JOIN_(a, b, c, d, e, f) v0_1_##a##_##b##_##c##d##e##f
 #define GRAFT_JOIN(a, b, c, d, e, f) GRAFT_JOIN_(a, b, c, d, e, f)
-#define GRAFT_ABI \
-  GRAFT_JOIN(GRAFT_ISA, GRAFT_TEAM, GRAFT_READERS_Z, GRAFT_READERS_S, GRAFT_READERS_H, GRAFT_READERS_T)
+#define GRAFT_ABI GRAFT_JOIN(GRAFT_ISA, GRAFT_TEAM, GRAFT_READERS_Z, GRAFT_READERS_S, GRAFT_READERS_H, GRAFT_READERS_T)
 
 /// Opens `namespace graft` with its inline version-and-configuration namespace; `GRAFT_END` closes it.
 #define GRAFT_BEGIN \

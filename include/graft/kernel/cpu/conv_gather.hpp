@@ -71,9 +71,7 @@ struct Gather {
   [[nodiscard]] int out_step() const { return transposed ? sw : 1; }
   [[nodiscard]] int in_step() const { return transposed ? 1 : sw; }
   /// Whether every tap of every output lies inside the input.
-  [[nodiscard]] bool reads_no_padding() const {
-    return merged && !transposed && top == 0 && row(out_h - 1, kh - 1) >= 0;
-  }
+  [[nodiscard]] bool reads_no_padding() const { return merged && !transposed && top == 0 && row(out_h - 1, kh - 1) >= 0; }
   /// Whether every output is reached by the first block of steps, so that nothing needs to be set to zero before.
   [[nodiscard]] bool covered() const {
     if (!merged) return false;
