@@ -1,6 +1,6 @@
 #pragma once
-/// \file epilogue.hpp  The activations that a product or convolution applies as it writes its output, and their derivatives from
-/// the output.
+/// \file epilogue.hpp  The activations that a product or convolution applies as it writes its output, and their derivatives
+/// from the output.
 #include "graft/config.hpp"
 #include "graft/core/device.hpp"
 #include "graft/kernel/cpu/simd.hpp"
