@@ -250,6 +250,56 @@ TEST_CASE("name maps: exact, prefix, pattern, first rule wins", "[io]") {
   CHECK_THROWS_AS(io::names::torch().layer("a*", "*b*"), Error);
 }
 
+TEST_CASE("named and nested layers find their arrays without a list", "[io]") {
+  const Scratch scratch;
+  using Block = Residual<Named<"conv1", Conv2D<4, 3, Conv{.padding = same, .bias = false}>>, Named<"bn1", BatchNorm<>>, ReLU>;
+  struct Named_ : Net<Image<5, 5, 3>, Named<"conv1", Conv2D<4, 1>>, Named<"layer1.0", Block>, Flatten, Named<"fc", Dense<2>>> {
+  };
+  auto saved = filled<Named_>();
+  std::vector<io::TensorData> tensors;
+  std::vector<std::vector<float>> kept;
+  kept.reserve(16);
+  const auto put = [&](const char* name, std::vector<std::size_t> shape) {
+    std::size_t count = 1;
+    for (const std::size_t n : shape) count *= n;
+    kept.emplace_back(count);
+    std::iota(kept.back().begin(), kept.back().end(), static_cast<float>(100 * kept.size()));
+    tensors.push_back(io::tensor(name, std::move(shape), kept.back().data()));
+  };
+  put("m.conv1.weight", {4, 3, 1, 1});
+  put("m.conv1.bias", {4});
+  put("m.layer1.0.conv1.weight", {4, 4, 3, 3});
+  for (const char* leaf : {"weight", "bias", "running_mean", "running_var"})
+    put((std::string("m.layer1.0.bn1.") + leaf).c_str(), {4});
+  put("m.fc.weight", {2, 100});
+  put("m.fc.bias", {2});
+  io::write_safetensors(scratch / "t", tensors);
+  const auto report = io::load(saved, scratch / "t", {.names = io::names::torch().prefix("", "m.")});
+  CHECK(report.loaded.size() == 9);
+  CHECK(saved.array("layer1.0/bn1/running_var")[1] == 701.0f);
+  CHECK(saved.array("layer1.0/conv1/w")[(1 * 3 + 2) * 16 + 3 * 4 + 2] == 300.0f + (2 * 4 + 3) * 9 + 5);  // [1][2] from 3 to 2
+  CHECK(saved.array("fc/w")[(7 * 4 + 3) * 2 + 1] == 800.0f + 100 + 3 * 25 + 7);  // pixel 7, channel 3, output 1
+  io::save(saved, scratch / "own");
+  Model<Named_> again;
+  CHECK(io::load(again, scratch / "own").verified);
+}
+
+TEST_CASE("an array that the file lacks can be filled", "[io]") {
+  const Scratch scratch;
+  struct Norms : Net<Vector<3>, BatchNorm<>> {};
+  const float numbers[] = {1, 2, 3};
+  io::write_safetensors(scratch / "t", {io::tensor("bn/beta", {3}, numbers), io::tensor("bn/moving_mean", {3}, numbers),
+                                        io::tensor("bn/moving_variance", {3}, numbers)});
+  auto model = filled<Norms>();
+  const auto names = io::names::keras().layers({"bn"});
+  CHECK_THAT(complaint([&] { io::load(model, scratch / "t", {.names = names}); }), Contains("bn/gamma"));
+  auto with = names;
+  with.fill("*/gamma", 1);
+  CHECK(io::load(model, scratch / "t", {.names = with}).complete());
+  CHECK(model.array("0/gamma")[2] == 1.0f);
+  CHECK(model.array("0/beta")[2] == 3.0f);
+}
+
 TEST_CASE("the pretrained MobileNet's names are found", "[io]") {
   const auto folder = reference::folder("GRAFT_WEIGHTS_DIR");
   if (!folder) return;
