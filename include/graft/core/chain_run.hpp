@@ -1,0 +1,171 @@
+#pragma once
+/// \file chain_run.hpp  Running layers in sequence, forward and back: one loop over a plan's values and the layers' functions,
+/// the same code for every chain, so that a further network costs the compiler a table and not a copy of the loop.
+#include "graft/config.hpp"
+#include "graft/core/arena.hpp"
+#include "graft/core/layer.hpp"
+
+#include <cstddef>
+#include <cstring>
+
+GRAFT_BEGIN
+
+/// A Plan (core/chain.hpp) of any length.
+struct PlanView {
+  int count;
+  const Shape* shape;
+  const std::size_t* parameters;
+  const std::size_t* statistics;
+  const int* statistic_arrays;
+  const Epilogue* epilogue;
+  const int* last;
+  const bool* covered;
+  const bool* in_place;
+  std::size_t widest;
+};
+
+/// What forward leaves for backward, by layer.
+template <class T>
+struct ChainRecord {
+  const T** x = nullptr;
+  T** y = nullptr;
+  void** kept = nullptr;
+  const T* output = nullptr;
+  int kept_from = 0;  ///< backward reaches back to this layer
+};
+
+namespace detail {
+
+/// A layer's functions.
+template <class T>
+struct Step {
+  void* (*forward)(Run<T>&, const Place<T>&, const T*, T*) = nullptr;
+  void (*backward)(Run<T>&, const Place<T>&, const T*, const T*, void*, T*, T*) = nullptr;
+};
+template <class L, class T, bool with_backward>
+constexpr Step<T> step_of() {
+  Step<T> step;
+  step.forward = &L::template forward<T>;
+  if constexpr (with_backward) step.backward = &L::template backward<T>;
+  return step;
+}
+
+template <class T>
+struct Steps {
+  PlanView p;
+  const Traits* traits;
+  const Step<T>* step;
+  /// Whether layer i runs as nothing of its own.
+  [[nodiscard]] bool skips(int i) const { return traits[i].is_free || p.covered[i]; }
+  [[nodiscard]] Place<T> place(const Place<T>& base, int i) const {
+    Place<T> here;
+    here.in = p.shape[i];
+    here.out = p.shape[p.last[i] + 1];
+    here.epilogue = p.epilogue[i];
+    here.weights = base.weights + p.parameters[i];
+    here.gradients = base.gradients != nullptr ? base.gradients + p.parameters[i] : nullptr;
+    here.statistics = base.statistics + p.statistics[i];
+    here.fixed_statistics = base.fixed_statistics + p.statistic_arrays[i];
+    return here;
+  }
+  [[nodiscard]] int first_running(int first) const {
+    while (first < p.count && skips(first)) ++first;
+    return first;
+  }
+};
+
+/// Layers [begin, end). Where nothing is kept, two buffers serve in turn, and the result gets one of its own that outlives
+/// them.
+template <class T>
+const T* forward_range(Run<T>& run, const Steps<T>& steps, const Place<T>& base, ChainRecord<T>& record, const T* x, int begin,
+                       int end) {
+  const PlanView& p = steps.p;
+  const std::size_t n = static_cast<std::size_t>(run.n);
+  Arena& arena = *run.arena;
+  T* result = run.keep ? nullptr : arena.template take<T>(n * p.shape[end].size());
+  const Arena::Mark mark = arena.mark();
+  T* ping = run.keep ? nullptr : arena.template take<T>(n * p.widest);
+  T* pong = run.keep ? nullptr : arena.template take<T>(n * p.widest);
+  for (int i = begin; i < end; ++i) {
+    ++run.place;
+    if (steps.skips(i)) continue;
+    const Place<T> here = steps.place(base, i);
+    T* y = nullptr;
+    if (p.in_place[i]) {
+      y = const_cast<T*>(x);  // x lies in a buffer of this run, written by an earlier layer of this chain
+    } else if (ping != nullptr) {
+      y = x == ping ? pong : ping;
+    } else {
+      y = arena.template take<T>(n * here.out.size());
+    }
+    record.x[i] = x;
+    record.y[i] = y;
+    record.kept[i] = steps.step[i].forward(run, here, x, y);
+    x = y;
+  }
+  if (run.keep) return x;
+  std::memcpy(result, x, n * p.shape[end].size() * sizeof(T));
+  arena.release(mark);
+  return result;
+}
+
+/// See Chain::forward.
+template <class T>
+ChainRecord<T>* run_forward(Run<T>& run, const Steps<T>& steps, const Place<T>& base, const T* x, int trained, int kept_from) {
+  const int count = steps.p.count;
+  const std::size_t layers = static_cast<std::size_t>(count);
+  ChainRecord<T>* record = run.arena->template make<ChainRecord<T>>();
+  record->x = run.arena->template take<const T*>(layers);
+  record->y = run.arena->template take<T*>(layers);
+  record->kept = run.arena->template take<void*>(layers);
+  const bool training = run.training, keep = run.keep;
+  record->kept_from = keep && kept_from > trained ? kept_from : trained;
+  const int ends[3] = {trained, record->kept_from, count};
+  for (int part = 0, begin = 0; part < 3; begin = ends[part++]) {
+    if (begin == ends[part] && part < 2) continue;
+    run.training = training && part > 0;
+    run.keep = keep && part == 2;
+    x = forward_range(run, steps, base, *record, x, begin, ends[part]);
+  }
+  run.training = training;
+  run.keep = keep;
+  record->output = x;
+  return record;
+}
+
+/// See Chain::backward. A layer hands a gradient on when a layer before it has parameters or the input's is wanted.
+template <class T>
+void run_backward(Run<T>& run, const Steps<T>& steps, const Place<T>& base, ChainRecord<T>& record, T* dy, T* dx,
+                  const unsigned char* frozen) {
+  const PlanView& p = steps.p;
+  ArenaScope scope(*run.arena);
+  T* spare[2] = {nullptr, nullptr};
+  int turn = 0;
+  T* gradient = dy;
+  const int first = record.kept_from, first_running = steps.first_running(first);
+  for (int i = p.count - 1; i >= first && gradient != nullptr; --i) {
+    if (steps.skips(i)) continue;
+    Place<T> here = steps.place(base, i);
+    if (frozen != nullptr && frozen[i] != 0) here.gradients = nullptr;
+    T* target = nullptr;
+    if (i == first_running) {
+      target = dx;
+    } else if (dx != nullptr || p.parameters[i] > p.parameters[first]) {
+      if (p.in_place[i]) {
+        target = gradient;
+      } else {
+        if (spare[turn] == nullptr) spare[turn] = run.arena->template take<T>(static_cast<std::size_t>(run.n) * p.widest);
+        target = spare[turn];
+        turn = 1 - turn;
+      }
+    }
+    steps.step[i].backward(run, here, record.x[i], record.y[i], record.kept[i], gradient, target);
+    gradient = target;
+  }
+  if (dx != nullptr && gradient != dx) {
+    std::memcpy(dx, gradient, static_cast<std::size_t>(run.n) * p.shape[0].size() * sizeof(T));
+  }
+}
+
+}  // namespace detail
+GRAFT_END
