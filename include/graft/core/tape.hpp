@@ -94,6 +94,12 @@ class Tape {
     return run<N::kind>(model.model, x.view, x.split, false);
   }
 
+  /// Rows from outside as a batch of samples of shape S, which gets no gradient.
+  template <Shape S>
+  Var<S, Kind::features, T> constant(Rows<T> rows) {
+    return {this, input(rows, S.size()), rows.split};
+  }
+
   /// The step number: dropout draws from (model's seed, step), so a resumed run sets it.
   [[nodiscard]] std::uint64_t step() const { return step_; }
   void set_step(std::uint64_t step) { step_ = step; }

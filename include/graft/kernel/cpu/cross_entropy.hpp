@@ -89,6 +89,19 @@ T binary_cross_entropy(Cpu, int n, const T* logits, const T* targets, T* gradien
   return static_cast<T>(loss / n);
 }
 
+/// mean of |a - b| over `count` numbers
+template <class T>
+T mean_absolute_error(Cpu, std::ptrdiff_t count, const T* a, const T* b, T* da) {
+  double loss = 0.0;
+  const T part = T{1} / static_cast<T>(count);
+  for (std::ptrdiff_t i = 0; i < count; ++i) {
+    const T d = a[i] - b[i];
+    loss += static_cast<double>(std::abs(d));
+    if (da != nullptr) da[i] = d > T{0} ? part : d < T{0} ? -part : T{0};
+  }
+  return static_cast<T>(loss / static_cast<double>(count));
+}
+
 /// mean of (a - b)^2 over `count` numbers
 template <class T>
 T mean_squared_error(Cpu, std::ptrdiff_t count, const T* a, const T* b, T* da, T* db) {
