@@ -2,6 +2,7 @@
 // would have caught it. 3 and 17 (gradient penalties), 9 (CDAN), 10 (MDD), 11 (memory banks) and 13 (MCD, sliced distances)
 // concern methods that are not here; 7 is a name of NumPy.
 #include <graft/loss/conventions.hpp>
+#include <graft/transfer/adversarial_samples.hpp>
 #include <graft/transfer/audit.hpp>
 #include <graft/transfer/cycle_gan.hpp>
 #include <graft/transfer/dan.hpp>
@@ -157,6 +158,21 @@ TEST_CASE("error 16: batches of different sizes give a distance, or an error in 
   CHECK(value([](const auto& x, const auto& y) { return mean_difference(x, y); }) > 0.01);
   CHECK_THROWS_WITH(value([](const auto& x, const auto& y) { return mmd(x, y, Convention::ada); }),
                     Catch::Matchers::Contains("two equal batches"));
+}
+
+TEST_CASE("who learns from what in AdversarialSamples", "[transfer]") {
+  Nets nets;
+  Model<Net<toy::Body::output, Dense<8>>> generator{{.seed = 4}};
+  const Audit audit = nets.audit(AdversarialSamples{nets.features, nets.labels, generator, {.misjudged = {0.5}, .near = 0.2}});
+  CHECK(audit.at("misjudged", "generator").factor == Approx(-0.5));
+  CHECK(audit.at("distance", "generator").factor == Approx(0.2));
+  CHECK(audit.at("mmd", "generator").factor == Approx(1.0));
+  CHECK(audit.at("learnt", "labels").factor == Approx(1.0));
+  for (const char* loss : {"misjudged", "distance", "mmd"}) {
+    CHECK_FALSE(audit.at(loss, "labels").reached);
+    CHECK_FALSE(audit.at(loss, "features").reached);
+  }
+  CHECK_FALSE(audit.at("learnt", "generator").reached);
 }
 
 TEST_CASE("who learns from what in CycleGan", "[transfer]") {

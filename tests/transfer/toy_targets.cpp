@@ -25,6 +25,17 @@ TEST_CASE("PseudoLabels improves two Gaussians of which source-only misjudges so
   CHECK(toy::accuracy(problem, [](auto& features, auto& labels) { return PseudoLabels{features, labels}; }) > 0.97);
 }
 
+TEST_CASE("Curriculum teaches nothing of the target at first, then an evenly growing share", "[transfer]") {
+  Model<toy::Body> features;
+  Model<toy::Labels> labels;
+  const Curriculum lessons{features, labels, {.first_part = 0.2, .easiest = 0.1, .hardest = 0.9}};
+  CHECK(lessons.share(0.0) == 0.0);
+  CHECK(lessons.share(0.19) == 0.0);
+  CHECK(lessons.share(0.2) == Approx(0.1));
+  CHECK(lessons.share(0.6) == Approx(0.5));
+  CHECK(lessons.share(1.0) == Approx(0.9));
+}
+
 TEST_CASE("guesses: confidence, threshold, shares by class, labels of a batch", "[transfer]") {
   // a "classifier" whose logits are the pixels: 0.1 apart per step of 25.5
   struct Same : Net<Vector<2>, Dense<2, false>> {};
