@@ -3,19 +3,19 @@
 /// Marchand, Lempitsky, JMLR 17 (2016).
 #include "graft/config.hpp"
 #include "graft/loss/supervised.hpp"
-#include "graft/optim/schedule.hpp"
-#include "graft/optim/sgd.hpp"
 #include "graft/train/accuracy.hpp"
 #include "graft/transfer/adaptation.hpp"
 #include "graft/transfer/gradient_reversal.hpp"
-#include "graft/transfer/heads.hpp"
+#include "graft/transfer/recipe.hpp"
 
 GRAFT_BEGIN
 
 struct DannOptions {
   double momentum = 0.9;
-  DannRate rate{};      ///< mu_p = 0.01 / (1 + 10 p)^0.75
-  DannLambda lambda{};  ///< lambda_p = 2 / (1 + exp(-10 p)) - 1
+  DannRate rate{};         ///< mu_p = 0.01 / (1 + 10 p)^0.75
+  DannLambda lambda{};     ///< lambda_p = 2 / (1 + exp(-10 p)) - 1
+  double body_rate = 1.0;  ///< factor on the body's learning rate; below 1 for a pretrained one
+  double weight_decay = 0.0;
 };
 
 /// `Dann{features, labels, domains}.fit(source, target, {.epochs = 30}, ProgressBar{})`.
@@ -47,15 +47,23 @@ class Dann {
     const auto f = tape(features_, batch);
     const auto label_loss = cross_entropy(tape(labels_, f.source()), batch.class_labels());
     const auto domain = tape(domains_, reverse_gradient(f, options_.lambda(progress)));
-    const auto domain_loss = cross_entropy(domain, batch.domain_labels());
-    means.add("label_loss", static_cast<double>(label_loss.value()));
-    means.add("domain_loss", static_cast<double>(domain_loss.value()));
+    // both domains weigh the same, whatever their numbers
+    const Scalar shares[] = {Scalar(batch.target_count), Scalar(batch.source_count)};
+    CrossEntropyOptions<Scalar> weights;
+    if (batch.source_count != batch.target_count) weights.class_weights = shares;
+    const auto domain_loss = cross_entropy(domain, batch.domain_labels(), weights);
+    means.add("label_loss", label_loss);
+    means.add("domain_loss", domain_loss);
     means.add("domain_accuracy", accuracy(domain, batch.domain_labels()));
     return label_loss + domain_loss;
   }
 
   [[nodiscard]] double learning_rate(double progress) const { return options_.rate(progress); }
-  auto optimizer() { return Sgd<Scalar>({.momentum = options_.momentum}, features_, labels_, domains_); }
+  auto optimizer() {
+    return recipe_optimizer(
+        {.momentum = options_.momentum, .body_rate = options_.body_rate, .weight_decay = options_.weight_decay}, features_,
+        labels_, domains_);
+  }
   auto models() { return std::tie(features_, labels_, domains_); }
   auto classifier() { return std::tie(features_, labels_); }
   void report(double progress, Row& row) const { row.set("lambda", options_.lambda(progress)); }

@@ -3,16 +3,16 @@
 /// has seen the source alone.
 #include "graft/config.hpp"
 #include "graft/loss/supervised.hpp"
-#include "graft/optim/schedule.hpp"
-#include "graft/optim/sgd.hpp"
 #include "graft/transfer/adaptation.hpp"
-#include "graft/transfer/heads.hpp"
+#include "graft/transfer/recipe.hpp"
 
 GRAFT_BEGIN
 
 struct SourceOnlyOptions {
   double momentum = 0.9;
-  DannRate rate{};  ///< the schedule of Ganin et al., so that a comparison with Dann differs in the method only
+  DannRate rate{};         ///< the schedule of Ganin et al., so that a comparison with Dann differs in the method only
+  double body_rate = 1.0;  ///< factor on the body's learning rate; below 1 for a pretrained one
+  double weight_decay = 0.0;
 };
 
 /// `SourceOnly{features, labels}.fit(source, target, ...)`: body and label head by cross-entropy on the source. The target is
@@ -34,12 +34,16 @@ class SourceOnly {
 
   Loss<Scalar> loss(Tape<Scalar>& tape, const data::PairedBatch<Scalar>& batch, double, Means& means) {
     const auto loss = cross_entropy(tape(labels_, tape(features_, batch.source())), batch.class_labels());
-    means.add("label_loss", static_cast<double>(loss.value()));
+    means.add("label_loss", loss);
     return loss;
   }
 
   [[nodiscard]] double learning_rate(double progress) const { return options_.rate(progress); }
-  auto optimizer() { return Sgd<Scalar>({.momentum = options_.momentum}, features_, labels_); }
+  auto optimizer() {
+    return recipe_optimizer(
+        {.momentum = options_.momentum, .body_rate = options_.body_rate, .weight_decay = options_.weight_decay}, features_,
+        labels_);
+  }
   auto models() { return std::tie(features_, labels_); }
   auto classifier() { return std::tie(features_, labels_); }
   void report(double, Row&) const {}
