@@ -6,6 +6,7 @@
 
 #include "catch.hpp"
 #include "golden.hpp"
+#include "support/reference.hpp"
 
 using namespace graft;
 using namespace golden;
@@ -37,6 +38,18 @@ TEST_CASE("MMD as papers and libraries compute it", "[loss][golden]") {
   CHECK(row0_is(tllib.dx, -.21845686824874627, -.06448999571080184, -.0523216791026212));
   const auto deepda = evaluate(S, T, [](const auto& x, const auto& y) { return mmd(x, y, Convention::deepda); });
   CHECK(row0_is(deepda.dx, -.1942171622383016, -.11416553056705689, .004765421146308129));
+}
+
+TEST_CASE("the penalty of the DDC tutorial agrees with PyTorch", "[loss][reference]") {
+  const auto file = reference::file("losses.safetensors");
+  if (!file) return;
+  const auto numbers = [&](const char* name) { return file->get<double>(std::string("mmd.ddc_penalty/") + name); };
+  const auto penalty = evaluate(numbers("x"), numbers("y"), [](const auto& x, const auto& y) {
+    return 0.25 * square(mmd(x, y, MmdOptions{.gamma = {1.0}}));
+  });
+  CHECK(reference::error(std::vector<double>{penalty.value}, numbers("loss")) < 1e-9);
+  CHECK(reference::error(penalty.dx, numbers("dx")) < 1e-9);
+  CHECK(reference::error(penalty.dy, numbers("dy")) < 1e-9);
 }
 
 TEST_CASE("CORAL as papers and libraries compute it", "[loss][golden]") {

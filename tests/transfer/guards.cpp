@@ -2,6 +2,7 @@
 // two domains, batches of unequal sizes, several optimisers in one checkpoint.
 #include <graft/transfer/adabn.hpp>
 #include <graft/transfer/audit.hpp>
+#include <graft/transfer/curriculum.hpp>
 #include <graft/transfer/dann.hpp>
 #include <graft/transfer/dann_three_adam.hpp>
 
@@ -167,6 +168,36 @@ TEST_CASE("domains may have batches of different sizes, and weigh the same", "[t
     if (entry.name == "domain_loss")
       CHECK(entry.last == Approx(0.5 * (std::log1p(std::exp(-2.0)) + std::log1p(std::exp(2.0)))).epsilon(1e-5));
   }
+}
+
+TEST_CASE("methods take features in the place of images, to the same bits", "[transfer]") {
+  const toy::Problem problem = toy::nudged(1.0);
+  const auto features_of = [&](const data::Labelled& set) {
+    std::vector<float> numbers(set.size() * 2);
+    for (std::size_t i = 0; i < set.size(); ++i)
+      problem.normalize.write(set.pixels(i), set.shape(), Vector<2>, numbers.data() + 2 * i);
+    return data::Features<float>(set.name(), Vector<2>, std::move(numbers), set.labels(), 2);
+  };
+  std::vector<float> ends[2];
+  double accuracy[2];
+  for (const bool images : {true, false}) {
+    Nets nets;
+    Curriculum method{nets.features, nets.labels};
+    const auto of_images = [&] { return method.fit(problem.source, problem.target.without_labels(), problem.options(5)); };
+    const auto of_features = [&] {
+      return method.fit(features_of(problem.source), features_of(problem.target).without_labels(),
+                        {.epochs = 5, .batch = 32, .target_test = features_of(problem.target_test)});
+    };
+    accuracy[images] = (images ? of_images() : of_features()).last("target_accuracy");
+    ends[images].assign(nets.features.values().begin(), nets.features.values().end());
+  }
+  CHECK(ends[0] == ends[1]);
+  CHECK(accuracy[0] == accuracy[1]);
+  Model<Net<Vector<3>, Dense<2>>> wide;
+  Model<Net<Vector<2>, Dense<2>>> head;
+  SourceOnly method{wide, head};
+  const auto few = features_of(problem.source);
+  CHECK_THROWS_WITH(method.fit(few, few.without_labels(), {.epochs = 1}), Contains("2 numbers but the net takes 3"));
 }
 
 TEST_CASE("a run of three optimisers and two domains' statistics that was stopped goes on to the same weights", "[transfer]") {

@@ -74,6 +74,12 @@ class Dann {
               Callbacks&&... callbacks) {
     return adapt(*this, source, target, options, std::forward<Callbacks>(callbacks)...);
   }
+  /// The same on features, which body and heads then take in place of images.
+  template <class T, class... Callbacks>
+  History fit(const data::Features<T>& source, const data::UnlabelledFeatures<T>& target, const FeatureFitOptions<T>& options,
+              Callbacks&&... callbacks) {
+    return adapt(*this, source, target, options, std::forward<Callbacks>(callbacks)...);
+  }
 
  private:
   Body& features_;

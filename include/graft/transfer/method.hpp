@@ -33,6 +33,12 @@ class Method {
               Callbacks&&... callbacks) {
     return adapt(static_cast<Self&>(*this), source, target, options, std::forward<Callbacks>(callbacks)...);
   }
+  /// The same on features, which body and heads then take in place of images.
+  template <class T, class... Callbacks>
+  History fit(const data::Features<T>& source, const data::UnlabelledFeatures<T>& target, const FeatureFitOptions<T>& options,
+              Callbacks&&... callbacks) {
+    return adapt(static_cast<Self&>(*this), source, target, options, std::forward<Callbacks>(callbacks)...);
+  }
 
  protected:
   Method(Body& features, LabelHead& labels, const Recipe& recipe) : features_(features), labels_(labels), recipe_(recipe) {
