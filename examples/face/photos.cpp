@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <graft/core/parallel.hpp>
+#include <graft/io/weights.hpp>
 #include <graft/train/atomic_file.hpp>
 #include <graft/train/picture.hpp>
 #include <graft/train/plot.hpp>
@@ -94,6 +95,22 @@ fs::path find_weights(const PhotoOptions& options, const std::string& name) {
   return {};
 }
 
+int first_filters(const fs::path& weights) {
+  const auto look = [](const auto& file) {
+    for (const auto& [name, sign] : {std::pair{"conv1/kernel", 1}, std::pair{"conv2d/kernel", -1}}) {
+      const auto found = file.tensors().find(name);
+      if (found != file.tensors().end() && found->second.shape.size() == 4)
+        return sign * static_cast<int>(std::min<std::size_t>(found->second.shape[3], 4096));
+    }
+    return 0;
+  };
+  const std::string start(graft::io::MappedFile(weights, "file of weights").bytes().substr(0, 4));
+#ifdef GRAFT_WITH_HDF5
+  if (start == "\x89HDF") return look(graft::io::KerasFile(weights));
+#endif
+  return start.substr(0, 2) == "PK" ? look(graft::io::Npz(weights)) : look(graft::io::TensorFile(weights));
+}
+
 std::vector<float> softmax(const float* logits, int count) {
   const float largest = *std::max_element(logits, logits + count);
   std::vector<float> p(logits, logits + count);
@@ -106,7 +123,7 @@ std::vector<float> softmax(const float* logits, int count) {
 int run(int argc, char** argv, const PhotoAbout& about, const std::function<void(PhotoSession&)>& body) {
   CLI::App app{about.text, about.name};
   PhotoOptions o;
-  if (!about.data.empty()) app.add_option("--data", o.data, about.data)->required();
+  if (!about.data.empty()) app.add_option("--data", o.data, about.data)->required(about.needs_data);
   app.add_option("--weights", o.weights, "pretrained weights: safetensors, or .h5 and .npz where built with their libraries");
   if (about.trains) {
     app.add_option("--epochs", o.epochs, "passes over the training images (default 10)")->check(CLI::Range(1, 100000));

@@ -34,7 +34,8 @@ struct Extra {
 /// What an example says of itself.
 struct PhotoAbout {
   std::string name, text;
-  std::string data;  ///< the help of --data; empty: there is none
+  std::string data{};  ///< the help of --data; empty: there is none
+  bool needs_data = true;
   std::vector<std::string> methods{};
   std::string usual{};  ///< what runs without --method, in words
   bool trains = true;   ///< offers --epochs, --batch, --seed and --resume
@@ -71,8 +72,14 @@ class PhotoSession {
 /// The body of main: reads the options, runs `body`, and turns every error into a sentence and a non-zero exit.
 int run(int argc, char** argv, const PhotoAbout& about, const std::function<void(PhotoSession&)>& body);
 
-/// The file of weights: --weights, or `name` in GRAFT_WEIGHTS_DIR or in a folder "weights" near the data. Empty where there is none.
+/// The file of weights: --weights, or `name` in GRAFT_WEIGHTS_DIR or in a folder "weights" near the data. Empty where there is
+/// none.
 std::filesystem::path find_weights(const PhotoOptions& options, const std::string& name);
+
+/// Filters of the first convolution that a file of weights under Keras' names begins with (MobileNetV1: 32 at width 1.0, 8 at
+/// 0.25; InceptionV3's is another layer, for which -32 is returned); 0 where it is neither. Throws Error when it cannot be
+/// read.
+int first_filters(const std::filesystem::path& weights);
 
 /// Probabilities of `count` logits.
 std::vector<float> softmax(const float* logits, int count);

@@ -52,7 +52,8 @@ TEST_CASE("a net in two parts, cut behind a layer of a name, is the net", "[core
   using Front = Cut<Whole, "bn1">;
   using Back = Behind<Whole, "bn1">;
   static_assert(Back::layers == Whole::layers - Front::layers && Back::input == Front::output && Back::kind == Kind::logits);
-  static_assert(Behind<TrainFrom<Whole, 5>, "bn1">::first_trained == 3 && Behind<TrainFrom<Whole, 1>, "bn1">::first_trained == 0);
+  static_assert(Behind<TrainFrom<Whole, 5>, "bn1">::first_trained == 3 &&
+                Behind<TrainFrom<Whole, 1>, "bn1">::first_trained == 0);
   Model<Whole> whole{{.seed = 3}};
   for (float& v : whole.statistics()) v += 0.25f;
   Model<Front> front;
