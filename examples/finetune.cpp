@@ -1,7 +1,11 @@
 // Fine-tuning: a network trained on ImageNet learns the classes of a folder of images from a few of them. Both ways of the
 // tutorials: all convolutions frozen and a new classifier, or the first layers frozen and the rest tuned with it; and, to see
 // what the pretrained weights are worth, a network that begins from nothing.
-#include "finetune/tuning.hpp"
+#include "finetune/methods.hpp"
+
+#include <graft/data/split.hpp>
+
+#include <cstdio>
 
 using namespace graft;
 

@@ -13,6 +13,9 @@
 
 namespace example {
 
+/// The classifiers' outputs. A folder may have fewer classes: the biases of the others make their probability 0.
+inline constexpr int most_classes = 64;
+
 /// What the command line of every such example says.
 struct PhotoOptions {
   std::filesystem::path data, weights, out;

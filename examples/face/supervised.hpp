@@ -14,14 +14,6 @@ namespace example {
 
 using namespace graft;
 
-/// The classifiers' outputs. A folder may have fewer classes: the biases of the others make their probability 0.
-inline constexpr int most_classes = 64;
-
-/// The parts of a run. `rest` is scored and decides nothing.
-struct Photos {
-  data::Labelled train, rest;
-};
-
 /// Probability 0 for the classes that the set lacks.
 template <class M>
 void close_outputs(M& model, int classes) {
@@ -128,7 +120,7 @@ void standardise(M& model, const data::Features<float>& features) {
 
 /// A linear classifier on standardised features; its weights begin at 0.
 template <Shape Input>
-using LinearHead = Net<Input, Named<"scale", BatchNorm<>>, Named<"predictions", Dense<most_classes>>>;
+struct LinearHead : Net<Input, Named<"scale", BatchNorm<>>, Named<"predictions", Dense<most_classes>>> {};
 template <class Head>
 Model<Head> linear_classifier(const PhotoSession& session, const data::Features<float>& features) {
   Model<Head> head{{.name = "head", .seed = session.options.seed}};

@@ -1,4 +1,6 @@
-#include "tuning.hpp"
+#include "methods.hpp"
+
+#include <chrono>
 
 namespace example {
 

@@ -5,26 +5,11 @@
 #include <graft/train/feature_cache.hpp>
 
 #include "face/supervised.hpp"
+#include "methods.hpp"
 
 #include <algorithm>
-#include <chrono>
 
 namespace example {
-
-struct TuneOptions {
-  int turns = 8;             ///< copies of each training image: mirrored (2), and turned by quarters (8)
-  double rate = 0.01;        ///< of the classifier
-  double decay = 1.0;        ///< of its weights (AdamW)
-  double body_rate = 0.001;  ///< of the layers that are tuned
-  double body_decay = 0.05;
-  int head_epochs = 2;  ///< before the layers below the classifier are tuned, too
-  bool check_cache = false;
-};
-
-/// All images, then copies of them all in another orientation: mirrored (`turns` 2), or in all eight of a square (8).
-data::Labelled turned(const data::Labelled& set, int turns);
-/// Seconds since an earlier call of now().
-double now();
 
 /// Fine-tunes `Whole`, a net that ends with a vector of features, frozen up to the layer `Last`.
 template <class Whole, Name Last>
@@ -136,12 +121,5 @@ void tune(PhotoSession& session, const Photos& photos, const TuneOptions& option
   if (session.wants("frozen", {"frozen", "partial"})) tuning.frozen();
   if (session.wants("partial", {"frozen", "partial"})) tuning.partial(also_frozen);
 }
-
-/// Each in a file of its own: both methods on a net, frozen up to a place that suits it.
-void tune_mobilenet(PhotoSession&, const Photos&, const TuneOptions&, const std::filesystem::path& weights);
-void tune_mobilenet_quarter(PhotoSession&, const Photos&, const TuneOptions&, const std::filesystem::path& weights);
-void tune_inception(PhotoSession&, const Photos&, const TuneOptions&, const std::filesystem::path& weights);
-/// No pretrained weights: MobileNet 0.25 from its random beginning, on images that are mirrored at random.
-void from_scratch(PhotoSession&, const Photos&, const TuneOptions&);
 
 }  // namespace example
