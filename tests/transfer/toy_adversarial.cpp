@@ -1,5 +1,6 @@
 // Methods with an adversary improve problems of two Gaussians that source-only fails.
 #include <graft/transfer/adversarial_samples.hpp>
+#include <graft/transfer/cdan.hpp>
 #include <graft/transfer/cycle_gan.hpp>
 #include <graft/transfer/dann_three_adam.hpp>
 
@@ -22,6 +23,26 @@ TEST_CASE("DannThreeAdam improves two Gaussians that source-only fails", "[trans
   CHECK(toy::accuracy(problem, [&](auto& features, auto& labels) {
           return DannThreeAdam{features, labels, domains, {.rate = {.mu0 = 0.01}}};
         }) > 0.95);
+}
+
+TEST_CASE("Cdan, with the multilinear and with the random map, improves two Gaussians that source-only fails",
+          "[transfer][toy]") {
+  struct Joint : Net<Vector<16>, Dense<16>, ReLU, Dense<1>> {};
+  struct Projected : Net<Vector<12>, Dense<16>, ReLU, Dense<1>> {};
+  const toy::Problem problem = toy::spurious();
+  Model<Joint> joint{{.seed = 3}};
+  Model<Projected> projected{{.seed = 3}};
+  CHECK(toy::source_only(problem) < 0.8);
+  const auto improves = [&](auto& head) {
+    return toy::accuracy(
+        problem,
+        [&](auto& features, auto& labels) {
+          return Cdan{features, labels, head};
+        },
+        problem.options(60));
+  };
+  CHECK(improves(joint) > 0.9);
+  CHECK(improves(projected) > 0.9);
 }
 
 TEST_CASE("AdversarialSamples of features and of images improve two Gaussians that source-only fails", "[transfer][toy]") {
