@@ -10,9 +10,10 @@
 GRAFT_BEGIN
 
 struct CycleGanOptions {
-  double cycle = 10.0;    ///< lambda of the paper's equation (3)
-  double identity = 5.0;  ///< weight of leaving images of the right domain as they are (section 5.2)
-  double meaning = 0.0;   ///< weight of the classifier's loss in the generator's goal: 0 as in the paper, above it as in CyCADA
+  double cycle = 10.0;  ///< lambda of equation (3)
+  double identity =
+      0.0;  ///< weight of leaving images of the right domain as they are (section 5.2: half of cycle, for paintings)
+  double meaning = 0.0;  ///< weight of the classifier's loss in the generator's goal: 0 as in the paper, above it as in CyCADA
   double on_source = 1.0;  ///< weight of the untranslated source in the classifier's loss
   double gan_rate = 0.0002;
   AdamOptions adam{.beta1 = 0.5};
