@@ -2,6 +2,7 @@
 #include <graft/transfer/adversarial_samples.hpp>
 #include <graft/transfer/cdan.hpp>
 #include <graft/transfer/cycle_gan.hpp>
+#include <graft/transfer/dann.hpp>
 #include <graft/transfer/dann_three_adam.hpp>
 
 #include "catch.hpp"
@@ -25,24 +26,29 @@ TEST_CASE("DannThreeAdam improves two Gaussians that source-only fails", "[trans
         }) > 0.95);
 }
 
-TEST_CASE("Cdan, with the multilinear and with the random map, improves two Gaussians that source-only fails",
+TEST_CASE("Dann and Cdan, with the multilinear and with the random map, improve two Gaussians that source-only fails",
           "[transfer][toy]") {
+  struct Two : Net<toy::Body::output, Dense<16>, ReLU, Dense<2>> {};
   struct Joint : Net<Vector<16>, Dense<16>, ReLU, Dense<1>> {};
   struct Projected : Net<Vector<12>, Dense<16>, ReLU, Dense<1>> {};
-  const toy::Problem problem = toy::spurious();
+  const toy::Problem spurious = toy::spurious(), nudged = toy::nudged(1.0);
+  Model<Two> two{{.seed = 3}};
   Model<Joint> joint{{.seed = 3}};
   Model<Projected> projected{{.seed = 3}};
-  CHECK(toy::source_only(problem) < 0.8);
-  const auto improves = [&](auto& head) {
-    return toy::accuracy(
-        problem,
-        [&](auto& features, auto& labels) {
-          return Cdan{features, labels, head};
-        },
-        problem.options(60));
+  CHECK(toy::source_only(spurious) < 0.8);
+  CHECK(toy::source_only(nudged) < 0.8);
+  const DannLambda strong{.high = 3.0};
+  const auto with = [&](auto& head) {
+    return [&](auto& features, auto& labels) { return Cdan{features, labels, head, {.lambda = strong}}; };
   };
-  CHECK(improves(joint) > 0.9);
-  CHECK(improves(projected) > 0.9);
+  CHECK(toy::accuracy(
+            spurious,
+            [&](auto& features, auto& labels) {
+              return Dann{features, labels, two, {.lambda = strong}};
+            },
+            spurious.options(60)) > 0.95);
+  CHECK(toy::accuracy(nudged, with(joint), nudged.options(60)) > 0.9);
+  CHECK(toy::accuracy(spurious, with(projected), spurious.options(60)) > 0.95);
 }
 
 TEST_CASE("AdversarialSamples of features and of images improve two Gaussians that source-only fails", "[transfer][toy]") {
