@@ -3,8 +3,10 @@
 /// the same code for every chain, so that a further network costs the compiler a table and not a copy of the loop.
 #include "graft/config.hpp"
 #include "graft/core/arena.hpp"
+#include "graft/core/error.hpp"
 #include "graft/core/layer.hpp"
 
+#include <cmath>
 #include <cstddef>
 #include <cstring>
 
@@ -39,12 +41,14 @@ namespace detail {
 /// A layer's functions.
 template <class T>
 struct Step {
+  const char* name = "";
   void* (*forward)(Run<T>&, const Place<T>&, const T*, T*) = nullptr;
   void (*backward)(Run<T>&, const Place<T>&, const T*, const T*, void*, T*, T*) = nullptr;
 };
 template <class L, class T, bool with_backward>
 constexpr Step<T> step_of() {
   Step<T> step;
+  step.name = L::name;
   step.forward = &L::template forward<T>;
   if constexpr (with_backward) step.backward = &L::template backward<T>;
   return step;
@@ -74,6 +78,15 @@ struct Steps {
   }
 };
 
+/// Throws Error, which names the layer, when one of its numbers is not finite.
+template <class T>
+void refuse_not_finite(int layer, const char* name, const T* y, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!std::isfinite(y[i]))
+      fail("layer ", layer, " (", name, ", counted from 0) is the first to give a number that is not finite");
+  }
+}
+
 /// Layers [begin, end). Where nothing is kept, two buffers serve in turn, and the result gets one of its own that outlives
 /// them.
 template <class T>
@@ -101,6 +114,7 @@ const T* forward_range(Run<T>& run, const Steps<T>& steps, const Place<T>& base,
     record.x[i] = x;
     record.y[i] = y;
     record.kept[i] = steps.step[i].forward(run, here, x, y);
+    if (run.check_finite) refuse_not_finite(i, steps.step[i].name, y, n * here.out.size());
     x = y;
   }
   if (run.keep) return x;

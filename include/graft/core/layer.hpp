@@ -102,6 +102,10 @@ constexpr Counts counts_of(Shape in) {
   return counts;
 }
 
+/// What BatchNorm normalises by: the batch in training and the running statistics else (phase), or always the one or the other.
+/// With `batch` the running statistics become the batch's: that is how they are counted anew on another domain.
+enum class NormBy { phase, running, batch };
+
 /// One run of a net over a batch: the same for all its layers.
 template <class T>
 struct Run {
@@ -113,6 +117,9 @@ struct Run {
   std::uint64_t seed = 0;           ///< of dropout
   std::uint64_t step = 0;
   std::uint64_t place = 0;  ///< counts layers, so that each dropout draws a stream of its own
+  NormBy norm = NormBy::phase;
+  int domain = 0;             ///< whose running statistics are meant, where each domain has its own
+  bool check_finite = false;  ///< a layer whose output is not finite is an Error that names it
   Arena* arena = nullptr;
 };
 

@@ -49,6 +49,7 @@ class Model {
 
   std::string name;
   std::uint64_t seed;
+  int domain = 0;  ///< whose running statistics predict() uses: 0 the source's (or the only ones), 1 the target's
 
   /// The optimiser's view: values, gradients and segments of the trained parameters.
   Parameters<T> parameters() { return {name, values_.data(), gradients_.data(), values_.size(), &segments_}; }
@@ -58,8 +59,16 @@ class Model {
   [[nodiscard]] Buffer<T>& values() { return values_; }
   [[nodiscard]] const Buffer<T>& values() const { return values_; }
   [[nodiscard]] Buffer<T>& gradients() { return gradients_; }
-  [[nodiscard]] Buffer<T>& statistics() { return statistics_; }
-  [[nodiscard]] const Buffer<T>& statistics() const { return statistics_; }
+  /// The running statistics that inference uses: those of `domain`.
+  [[nodiscard]] Buffer<T>& statistics() { return statistics_of(domain); }
+  [[nodiscard]] const Buffer<T>& statistics() const { return domain == 1 && has_target_statistics() ? target_ : statistics_; }
+  /// The running statistics of the source (0), which are the only ones unless domains are kept apart (DomainNorm), or of the
+  /// target (1), which begin as a copy of them.
+  [[nodiscard]] Buffer<T>& statistics_of(int which) {
+    if (which == 1 && !has_target_statistics()) target_ = statistics_;
+    return which == 1 ? target_ : statistics_;
+  }
+  [[nodiscard]] bool has_target_statistics() const { return target_.size() > 0; }
 
   /// First number of the named array ("0/w", "1/running_mean"). Throws Error with the names there are.
   T* array(const std::string& segment) {
@@ -67,7 +76,7 @@ class Model {
       if (s.name == segment) return values_.data() + s.offset;
     }
     for (const Segment& s : statistic_segments_) {
-      if (s.name == segment) return statistics_.data() + s.offset;
+      if (s.name == segment) return statistics().data() + s.offset;
     }
     std::string names;
     for (const Segment& s : segments_) names += " " + s.name;
@@ -158,12 +167,14 @@ class Model {
 
   Record* forward(Run<T>& run, const T* x) {
     run.seed = seed;
-    return N::Layers::template forward<N::first_trained>(run, N::plan, place(false), x, kept_from(run, N::first_trained));
+    return N::Layers::template forward<N::first_trained>(run, N::plan, place(false, run.domain), x,
+                                                         kept_from(run, N::first_trained));
   }
   void backward(Run<T>& run, Record& record, T* dy, T* dx) {
-    N::Layers::template backward<N::first_trained>(run, N::plan, place(run.parameter_gradients), record, dy, dx,
+    N::Layers::template backward<N::first_trained>(run, N::plan, place(run.parameter_gradients, run.domain), record, dy, dx,
                                                    frozen_layers().data());
   }
+  [[nodiscard]] const std::string& label() const { return name; }
   /// Whether any parameter is to be trained.
   [[nodiscard]] bool trains() const {
     return std::any_of(segments_.begin(), segments_.end(), [](const Segment& s) { return s.trainable; });
@@ -186,11 +197,11 @@ class Model {
     return frozen;
   }
   /// Where the net's first layer finds its numbers.
-  Place<T> place(bool with_gradients) {
+  Place<T> place(bool with_gradients, int whose = 0) {
     Place<T> place;
     place.weights = values_.data();
     place.gradients = with_gradients ? gradients_.data() : nullptr;
-    place.statistics = statistics_.data();
+    place.statistics = statistics_of(whose).data();
     place.fixed_statistics = fixed_statistics_.data();
     return place;
   }
@@ -209,6 +220,7 @@ class Model {
   Run<T> inference(int n) {
     Run<T> run;
     run.n = n;
+    run.domain = domain;
     run.arena = &arena_;
     return run;
   }
@@ -220,6 +232,7 @@ class Model {
   Buffer<T> values_;
   Buffer<T> gradients_;
   Buffer<T> statistics_;
+  Buffer<T> target_;  // statistics of the target, where domains are kept apart
   Buffer<unsigned char> fixed_statistics_;
   std::vector<Segment> segments_;
   std::vector<Segment> statistic_segments_;

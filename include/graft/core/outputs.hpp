@@ -39,23 +39,24 @@ struct Part {
     run.seed = model->seed;
     run.place = counted;
     const int from = std::min(model->kept_from(run, First + first_trained), End) - First;
-    Record* made = Network::Layers::template forward<first_trained>(run, Network::plan, place(false), x, from);
+    Record* made = Network::Layers::template forward<first_trained>(run, Network::plan, place(false, run.domain), x, from);
     counted = run.place;
     return made;
   }
   void backward(Run<T>& run, Record& record, T* dy, T* dx) {
     const auto frozen = model->frozen_layers();
-    Network::Layers::template backward<first_trained>(run, Network::plan, place(run.parameter_gradients), record, dy, dx,
-                                                      frozen.data() + First);
+    Network::Layers::template backward<first_trained>(run, Network::plan, place(run.parameter_gradients, run.domain), record,
+                                                      dy, dx, frozen.data() + First);
   }
+  [[nodiscard]] const std::string& label() const { return model->name; }
   [[nodiscard]] bool trains() const {
     return std::any_of(model->segments().begin(), model->segments().end(),
                        [](const Segment& s) { return s.trainable && s.layer >= First && s.layer < End; });
   }
 
  private:
-  Place<T> place(bool with_gradients) {
-    Place<T> place = model->place(with_gradients);
+  Place<T> place(bool with_gradients, int whose) {
+    Place<T> place = model->place(with_gradients, whose);
     place.weights += N::plan.parameters[first];
     if (place.gradients != nullptr) place.gradients += N::plan.parameters[first];
     place.statistics += N::plan.statistics[first];
@@ -140,6 +141,7 @@ void predict_at(Model<N, Device, T>& model, const T* x, int n, Out*... out) {
   Arena arena;
   Run<T> run;
   run.n = n;
+  run.domain = model.domain;
   run.arena = &arena;
   T* const targets[] = {out...};
   [&]<std::size_t... Is>(std::index_sequence<Is...>) {

@@ -5,97 +5,21 @@
 #include "graft/core/arena.hpp"
 #include "graft/core/error.hpp"
 #include "graft/core/model.hpp"
+#include "graft/core/var.hpp"
 #include "graft/core/vector_math.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <vector>
 
 GRAFT_BEGIN
 
-/// n rows of samples that come from outside, for example a batch; `split` is the number of source rows when both domains are in
-/// it.
-template <class T>
-struct Rows {
-  const T* data = nullptr;
-  int count = 0;
-  int split = 0;
-};
-
-/// A value on the tape and, once backward has reached it, its gradient.
-template <class T>
-struct Node {
-  const T* value = nullptr;
-  T* gradient = nullptr;  ///< null until something contributes to it
-  std::size_t row = 1;    ///< numbers in one row
-  int rows = 1;
-  bool wanted = false;  ///< whether anything trained lies behind it
-};
-
-template <class T>
-class Tape;
-
-/// Some rows of a node, as an operation takes them: `scale` multiplies the gradient that goes back (reversal is scale =
-/// -lambda).
-template <class T>
-struct View {
-  Node<T>* node = nullptr;
-  int begin = 0;
-  int count = 0;
-  double scale = 1.0;
-  [[nodiscard]] const T* value() const { return node->value + static_cast<std::size_t>(begin) * node->row; }
-  [[nodiscard]] std::size_t size() const { return static_cast<std::size_t>(count) * node->row; }
-  [[nodiscard]] bool wanted() const { return node->wanted && scale != 0.0; }
-};
-
-/// A batch of values on a tape, with the sample's shape and meaning in its type.
-template <Shape S, Kind K, class T>
-struct Var {
-  static constexpr Shape shape = S;
-  static constexpr Kind kind = K;
-  Tape<T>* tape = nullptr;
-  View<T> view{};
-  int split = 0;  ///< rows of the source domain, when both domains are in this batch
-
-  [[nodiscard]] int count() const { return view.count; }
-  [[nodiscard]] const T* value() const { return view.value(); }
-  /// `n` rows from `begin` on; nothing is copied.
-  [[nodiscard]] Var rows(int begin, int n) const {
-    if (begin < 0 || n < 0 || begin + n > view.count) {
-      fail("rows(", begin, ", ", n, ") of a batch of ", view.count, ": both must lie inside the batch.");
-    }
-    Var part = *this;
-    part.view.begin += begin;
-    part.view.count = n;
-    part.split = 0;
-    return part;
-  }
-  /// The rows of the source domain, which come first in a paired batch.
-  [[nodiscard]] Var source() const { return rows(0, split); }
-  /// The rows of the target domain.
-  [[nodiscard]] Var target() const { return rows(split, view.count - split); }
-  /// The same values; no gradient goes back through them.
-  [[nodiscard]] Var detached() const {
-    Var cut = *this;
-    cut.view.scale = 0.0;
-    return cut;
-  }
-};
-
-/// A Var whose gradient goes back with a factor -lambda: made by reverse_gradient(), accepted by domain heads only.
-template <class V>
-struct Reversed {
-  V var{};
-};
-
-/// A scalar on a tape; losses add up and take weights: `cross_entropy(...) + 0.25 * mmd(...)`.
-template <class T>
-struct Loss {
-  Tape<T>* tape = nullptr;
-  Node<T>* node = nullptr;
-  /// The loss, valid until the next step records.
-  [[nodiscard]] T value() const { return *node->value; }
-};
+/// How BatchNorm treats a batch of two domains. In training: one mixture (joint); each domain by its own statistics, the
+/// running ones updated by both in turn (separate) or kept for each domain (per_domain: Chang et al. 2019, with shared scales
+/// and shifts; adabn, whose target statistics are also counted anew on the whole target before it is scored: Li et al. 2018);
+/// or the running statistics, which stay as they are (frozen). Without BatchNorm all are the same.
+enum class DomainNorm { joint, separate, per_domain, frozen, adabn };
 
 /// A model used without training it: gradients pass through, its parameters get none.
 template <class M>
@@ -132,6 +56,12 @@ class Tape {
 
   /// False: dropout off, running statistics in BatchNorm.
   bool training = true;
+  /// What BatchNorm does with the two domains of a batch.
+  DomainNorm domain_norm = DomainNorm::joint;
+  /// True: a layer that gives a number that is not finite is an Error that names model, layer and step.
+  bool check_finite = false;
+  /// True: reversals pass the gradient on as it is, so that an audit can tell their factor.
+  bool plain = false;
 
   /// Runs a model on rows from outside.
   template <class N, class Device>
@@ -164,6 +94,12 @@ class Tape {
     return run<N::kind>(model.model, x.view, x.split, false);
   }
 
+  /// Rows from outside as a batch of samples of shape S, which gets no gradient.
+  template <Shape S>
+  Var<S, Kind::features, T> constant(Rows<T> rows) {
+    return {this, input(rows, S.size()), rows.split};
+  }
+
   /// The step number: dropout draws from (model's seed, step), so a resumed run sets it.
   [[nodiscard]] std::uint64_t step() const { return step_; }
   void set_step(std::uint64_t step) { step_ = step; }
@@ -172,10 +108,19 @@ class Tape {
 
   // ---- for those who write operations --------------------------------------------------------------------------------------
   Arena& arena() { return arena_; }
+  /// Gives a loss a name, by which an audit finds it: a literal.
+  void name(Node<T>& node, const char* name) {
+    node.name = name;
+    named_.push_back(&node);
+  }
+  [[nodiscard]] const std::vector<Node<T>*>& named() const { return named_; }
+  /// Gives up what was recorded since the last step, as if it had never been.
+  void discard() { ended_ = true; }
   /// Starts a new step if the last one has ended.
   void open() {
     if (!ended_) return;
     arena_.reset();
+    named_.clear();
     last_ = nullptr;
     ended_ = false;
   }
@@ -196,6 +141,25 @@ class Tape {
   /// Runs `model`, a Model or a part of one that lives as long as the step, and records it where something is to be trained.
   template <Kind K, class M>
   Var<M::Network::output, K, T> run(M& model, View<T> in, int split, bool train_parameters) {
+    using Out = Var<M::Network::output, K, T>;
+    const bool apart = domain_norm != DomainNorm::joint && domain_norm != DomainNorm::frozen;
+    const bool own = domain_norm == DomainNorm::per_domain || domain_norm == DomainNorm::adabn;
+    if constexpr (M::Network::statistic_arrays > 0) {
+      if (apart && split > 0 && split < in.count) {
+        View<T> source = in, target = in;
+        source.count = split;
+        target.begin += split;
+        target.count -= split;
+        const Out first = run_rows<K>(model, source, split, train_parameters, 0);
+        const Out second = run_rows<K>(model, target, split, train_parameters, own ? 1 : 0);
+        return {this, {join(*first.view.node, *second.view.node), 0, in.count, 1.0}, split};
+      }
+    }
+    return run_rows<K>(model, in, split, train_parameters, own && split < in.count ? 1 : 0);
+  }
+  /// The same on rows of one domain.
+  template <Kind K, class M>
+  Var<M::Network::output, K, T> run_rows(M& model, View<T> in, int split, bool train_parameters, int domain) {
     const bool parameters = train_parameters && model.trains();
     Run<T> run;
     run.n = in.count;
@@ -205,7 +169,10 @@ class Tape {
     run.keep = training && (parameters || run.input_gradient);
     run.step = step_;
     run.arena = &arena_;
-    auto* made = model.forward(run, in.value());
+    run.domain = domain;
+    if (domain_norm == DomainNorm::frozen) run.norm = NormBy::running;
+    run.check_finite = check_finite;
+    auto* made = forward(model, run, in.value());
     Node<T>* out = node(made->output, M::Network::output.size(), in.count, run.keep);
     if (run.keep) record(Call<M>{&model, made, run, in, out});
     Var<M::Network::output, K, T> var;
@@ -224,11 +191,13 @@ class Tape {
     made->previous = last_;
     last_ = made;
   }
+  /// The factor that a view puts on gradients.
+  [[nodiscard]] double scale_of(const View<T>& view) const { return plain && view.scale != 0.0 ? 1.0 : view.scale; }
   /// Adds weight * unit to the gradient of what `view` shows (its own scale included).
   void contribute(const View<T>& view, double weight, const T* unit) {
     if (!view.wanted()) return;
     T* sink = zeroed_gradient(*view.node) + static_cast<std::size_t>(view.begin) * view.node->row;
-    detail::add_scaled(view.size(), static_cast<T>(weight * view.scale), unit, sink);
+    detail::add_scaled(view.size(), static_cast<T>(weight * scale_of(view)), unit, sink);
   }
   /// Runs everything recorded backward from `root` with gradient 1 and ends the step.
   void backward(Node<T>& root) {
@@ -247,6 +216,38 @@ class Tape {
     Record* previous = nullptr;
   };
 
+  struct Joined {
+    Node<T>* parts[2];
+    Node<T>* out;
+    void backward(Tape& tape) {
+      const T* from = out->gradient;
+      for (Node<T>* part : parts) {
+        if (from == nullptr) return;
+        tape.contribute(View<T>{part, 0, part->rows, 1.0}, 1.0, from);
+        from += part->row * static_cast<std::size_t>(part->rows);
+      }
+    }
+  };
+  /// The rows of `a` and then those of `b` as one batch.
+  Node<T>* join(Node<T>& a, Node<T>& b) {
+    const std::size_t first = a.row * static_cast<std::size_t>(a.rows), second = b.row * static_cast<std::size_t>(b.rows);
+    T* value = arena_.template take<T>(first + second);
+    std::memcpy(value, a.value, first * sizeof(T));
+    std::memcpy(value + first, b.value, second * sizeof(T));
+    Node<T>* out = node(value, a.row, a.rows + b.rows, a.wanted || b.wanted);
+    if (out->wanted) record(Joined{{&a, &b}, out});
+    return out;
+  }
+  /// The model's forward pass; with check_finite its complaints get the model's name and the step.
+  template <class M>
+  auto* forward(M& model, Run<T>& run, const T* x) {
+    if (!check_finite) return model.forward(run, x);
+    try {
+      return model.forward(run, x);
+    } catch (const Error& error) {
+      fail("step ", step_, ", model '", model.label(), "': ", error.what());
+    }
+  }
   T* zeroed_gradient(Node<T>& node) {
     if (node.gradient == nullptr) {
       const std::size_t count = node.row * static_cast<std::size_t>(node.rows);
@@ -273,7 +274,8 @@ class Tape {
       if (source.gradient == nullptr && in.count == source.rows) {  // the first to reach it, and all of it: written in place
         source.gradient = tape.arena_.template take<T>(in.size());
         model->backward(run, *made, out->gradient, source.gradient);
-        if (in.scale != 1.0) detail::scale_by(in.size(), static_cast<T>(in.scale), source.gradient);
+        const double scale = tape.scale_of(in);
+        if (scale != 1.0) detail::scale_by(in.size(), static_cast<T>(scale), source.gradient);
         return;
       }
       tape.zeroed_gradient(source);
@@ -285,55 +287,12 @@ class Tape {
   };
 
   Arena arena_;
+  std::vector<Node<T>*> named_;
   Record* last_ = nullptr;
   bool ended_ = true;
   std::uint64_t step_ = 0;
 };
 
-/// Runs the tape backward from `loss`: adds to the gradients of every trained model it reaches, and ends the step.
-template <class T>
-Gradients backward(const Loss<T>& loss) {
-  loss.tape->backward(*loss.node);
-  return {};
-}
-
-namespace detail {
-template <class T>
-struct AddLosses {
-  Node<T>* a;
-  Node<T>* b;
-  double weight_a;
-  double weight_b;
-  Node<T>* out;
-  static void add(Tape<T>& tape, Node<T>* node, T amount) { tape.contribute(View<T>{node, 0, 1, 1.0}, 1.0, &amount); }
-  void backward(Tape<T>& tape) {
-    if (out->gradient == nullptr) return;
-    add(tape, a, static_cast<T>(weight_a) * *out->gradient);
-    if (b != nullptr) add(tape, b, static_cast<T>(weight_b) * *out->gradient);
-  }
-};
-
-template <class T>
-Loss<T> weighted_sum(Tape<T>& tape, Node<T>* a, double weight_a, Node<T>* b, double weight_b) {
-  T* value = tape.arena().template take<T>(1);
-  *value = static_cast<T>(weight_a) * *a->value + (b != nullptr ? static_cast<T>(weight_b) * *b->value : T{0});
-  Node<T>* out = tape.node(value, 1, 1, a->wanted || (b != nullptr && b->wanted));
-  tape.record(AddLosses<T>{a, b, weight_a, weight_b, out});
-  return {&tape, out};
-}
-}  // namespace detail
-
-template <class T>
-Loss<T> operator+(const Loss<T>& a, const Loss<T>& b) {
-  return detail::weighted_sum(*a.tape, a.node, 1.0, b.node, 1.0);
-}
-template <class T>
-Loss<T> operator-(const Loss<T>& a, const Loss<T>& b) {
-  return detail::weighted_sum(*a.tape, a.node, 1.0, b.node, -1.0);
-}
-template <class T>
-Loss<T> operator*(double weight, const Loss<T>& a) {
-  return detail::weighted_sum<T>(*a.tape, a.node, weight, nullptr, 0.0);
-}
-
 GRAFT_END
+
+#include "graft/core/loss.hpp"

@@ -83,6 +83,7 @@ class PairedFeatureLoader {
     const std::size_t rows = static_cast<std::size_t>(options_.source_batch) + static_cast<std::size_t>(options_.target_batch);
     numbers_.resize(rows * source_.shape().size());
     labels_.resize(static_cast<std::size_t>(options_.source_batch));
+    targets_.resize(static_cast<std::size_t>(options_.target_batch));
     domains_.assign(rows, 1);
     std::fill(domains_.begin(), domains_.begin() + options_.source_batch, 0);
   }
@@ -102,10 +103,12 @@ class PairedFeatureLoader {
       labels_[i] = source_.label(index);
     }
     for (std::size_t i = 0; i < nt; ++i) {
-      std::copy_n(target_.sample(target_order_(step_ * nt + i)), row, numbers_.data() + (ns + i) * row);
+      targets_[i] = target_order_(step_ * nt + i);
+      std::copy_n(target_.sample(targets_[i]), row, numbers_.data() + (ns + i) * row);
     }
     ++step_;
-    return {numbers_.data(), options_.source_batch, options_.target_batch, row, labels_.data(), domains_.data()};
+    return {numbers_.data(), options_.source_batch, options_.target_batch, row,
+            labels_.data(),  domains_.data(),       targets_.data()};
   }
 
  private:
@@ -117,6 +120,7 @@ class PairedFeatureLoader {
   std::vector<T> numbers_;
   std::vector<int> labels_;
   std::vector<int> domains_;
+  std::vector<std::size_t> targets_;
   std::uint64_t step_ = 0;
 };
 

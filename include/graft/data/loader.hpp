@@ -42,9 +42,10 @@ struct PairedBatch {
   const T* images = nullptr;
   int source_count = 0;
   int target_count = 0;
-  std::size_t row = 0;           ///< numbers of one sample
-  const int* labels = nullptr;   ///< source_count of them
-  const int* domains = nullptr;  ///< source_count zeros, then target_count ones
+  std::size_t row = 0;                        ///< numbers of one sample
+  const int* labels = nullptr;                ///< source_count of them
+  const int* domains = nullptr;               ///< source_count zeros, then target_count ones
+  const std::size_t* target_index = nullptr;  ///< of each target row in its set, for methods that remember something of it
   [[nodiscard]] Rows<T> rows() const { return {images, source_count + target_count, source_count}; }
   [[nodiscard]] Rows<T> source() const { return {images, source_count, source_count}; }
   [[nodiscard]] Rows<T> target() const { return {images + static_cast<std::size_t>(source_count) * row, target_count, 0}; }
@@ -217,6 +218,7 @@ class PairedLoader {
     for (auto& slot : slots_) {
       slot.images.resize(rows * to_.size());
       slot.labels.resize(static_cast<std::size_t>(options_.source_batch));
+      slot.targets.resize(static_cast<std::size_t>(options_.target_batch));
     }
     domains_.assign(rows, 1);
     std::fill(domains_.begin(), domains_.begin() + options_.source_batch, 0);
@@ -232,20 +234,22 @@ class PairedLoader {
   PairedBatch<T> next() {
     const int slot = prefetcher_.next(step_, options_.prefetch, [this](int s, std::uint64_t step) { fill(s, step); });
     ++step_;
-    return {slots_[slot].images.data(), options_.source_batch, options_.target_batch, to_.size(),
-            slots_[slot].labels.data(), domains_.data()};
+    return {slots_[slot].images.data(), options_.source_batch, options_.target_batch,      to_.size(),
+            slots_[slot].labels.data(), domains_.data(),       slots_[slot].targets.data()};
   }
 
  private:
   struct Slot {
     std::vector<T> images;
     std::vector<int> labels;
+    std::vector<std::size_t> targets;
   };
   void fill(int slot, std::uint64_t step) {
     Slot& to = slots_[slot];
     source_(step, crew_, to.images.data());
     for (std::size_t i = 0; i < source_.count(); ++i) to.labels[i] = source_.set().label(source_.index(i));
     target_(step, crew_, to.images.data() + source_.count() * to_.size());
+    for (std::size_t i = 0; i < target_.count(); ++i) to.targets[i] = target_.index(i);
   }
   Shape to_;
   PairedOptions options_;
@@ -258,9 +262,9 @@ class PairedLoader {
   detail::Prefetcher prefetcher_;  // last: its thread uses all of the others
 };
 
-/// Calls f(batch) over a set in its order; the last batch may be short.
-template <class T, class F>
-void for_each_batch(const Labelled& set, Shape to, int batch, const Normalize& normalize, F&& f) {
+/// Calls f(batch) over a set in its order; the last batch may be short. Batches of an Unlabelled have no labels.
+template <class T, class Set, class F>
+void for_each_batch(const Set& set, Shape to, int batch, const Normalize& normalize, F&& f) {
   detail::check_batch(batch);
   Normalize::check(set.name(), set.shape(), to);
   std::vector<T> images(static_cast<std::size_t>(batch) * to.size());
@@ -269,9 +273,10 @@ void for_each_batch(const Labelled& set, Shape to, int batch, const Normalize& n
     const std::size_t count = std::min(static_cast<std::size_t>(batch), set.size() - begin);
     for (std::size_t i = 0; i < count; ++i) {
       normalize.write(set.pixels(begin + i), set.shape(), to, images.data() + i * to.size());
-      labels[i] = set.label(begin + i);
+      if constexpr (requires { set.label(begin); }) labels[i] = set.label(begin + i);
     }
-    f(Batch<T>{images.data(), static_cast<int>(count), labels.data()});
+    const bool labelled = requires { set.label(begin); };
+    f(Batch<T>{images.data(), static_cast<int>(count), labelled ? labels.data() : nullptr});
   }
 }
 

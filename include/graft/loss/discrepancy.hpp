@@ -21,6 +21,16 @@ Loss<T> mmd(const Var<S, A, T>& x, const Var<S, B, T>& y, const MmdOptions& opti
   });
 }
 
+/// |mean x - mean y|^2 over the features, summed: the squared MMD of the linear kernel (Tzeng et al. 2014, equation 1).
+template <Shape S, Kind A, Kind B, class T>
+Loss<T> mean_difference(const Var<S, A, T>& x, const Var<S, B, T>& y) {
+  static_assert(A != Kind::probabilities && B != Kind::probabilities,
+                "graft: mean_difference compares features or logits, not probabilities.");
+  return detail::record_loss(x, y, [&](const T* px, const T* py, T* dx, T* dy) {
+    return kernel::mean_difference(Cpu{}, x.count(), y.count(), static_cast<int>(S.size()), px, py, dx, dy);
+  });
+}
+
 /// |C_x - C_y|_F^2 / (4 d^2), the unbiased covariances of both batches (Sun & Saenko 2016). At least two rows each.
 template <Shape S, Kind A, Kind B, class T>
 Loss<T> coral(const Var<S, A, T>& x, const Var<S, B, T>& y) {

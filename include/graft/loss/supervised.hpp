@@ -80,6 +80,23 @@ Loss<T> binary_cross_entropy(const Var<S, K, T>& logits, const T* targets) {
   });
 }
 
+/// Mean over all numbers of |a - b|, b from outside and of a's size; where both are equal the gradient is 0.
+template <Shape S, Kind K, class T>
+Loss<T> mean_absolute_error(const Var<S, K, T>& a, const T* b) {
+  return detail::record_loss(a, [&](const T* x, T* dx) {
+    return kernel::mean_absolute_error(Cpu{}, static_cast<std::ptrdiff_t>(a.view.size()), x, b, dx);
+  });
+}
+/// Mean over all numbers of (a - b)^2, b one number for all (least-squares GAN: Mao et al. 2017).
+template <Shape S, Kind K, class T>
+Loss<T> mean_squared_error(const Var<S, K, T>& a, T b) {
+  T* all = a.tape->arena().template take<T>(a.view.size());
+  for (std::size_t i = 0; i < a.view.size(); ++i) all[i] = b;
+  return detail::record_loss(a, [&](const T* x, T* dx) {
+    return kernel::mean_squared_error(Cpu{}, static_cast<std::ptrdiff_t>(a.view.size()), x, all, dx, static_cast<T*>(nullptr));
+  });
+}
+
 /// Mean over all numbers of (a - b)^2.
 template <Shape S, Kind A, Kind B, class T>
 Loss<T> mean_squared_error(const Var<S, A, T>& a, const Var<S, B, T>& b) {

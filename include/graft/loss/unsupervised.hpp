@@ -7,11 +7,22 @@
 
 GRAFT_BEGIN
 
-/// Mean Shannon entropy, in nats, of softmax(logits) over the rows (Grandvalet & Bengio 2004).
+/// Mean Shannon entropy, in nats, of softmax(logits) over the rows (Grandvalet & Bengio 2004); -sum p log(p + epsilon).
 template <Shape S, Kind K, class T>
-Loss<T> entropy(const Var<S, K, T>& logits) {
+Loss<T> entropy(const Var<S, K, T>& logits, double epsilon = 0.0) {
   static_assert(LossWantsLogits<K>::ok);
-  return detail::record_loss(logits, [&](const T* x, T* dx) { return kernel::entropy(Cpu{}, logits.count(), S.c, x, dx); });
+  return detail::record_loss(logits,
+                             [&](const T* x, T* dx) { return kernel::entropy(Cpu{}, logits.count(), S.c, x, dx, epsilon); });
+}
+
+/// Entropy, in nats, of the mean of softmax(logits) over the rows: how evenly the classes are predicted. Its greatest value is
+/// log of the number of classes. With the entropy it makes information maximisation: entropy - mean_entropy (Liang et al.
+/// 2020).
+template <Shape S, Kind K, class T>
+Loss<T> mean_entropy(const Var<S, K, T>& logits, double epsilon = 0.0) {
+  static_assert(LossWantsLogits<K>::ok);
+  return detail::record_loss(
+      logits, [&](const T* x, T* dx) { return kernel::mean_entropy(Cpu{}, logits.count(), S.c, x, dx, epsilon); });
 }
 
 /// Minimum class confusion (Jin et al. 2020), the entropy weights held constant in the gradient. temperature > 0; the paper's

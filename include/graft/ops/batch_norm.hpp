@@ -48,7 +48,8 @@ struct BatchNorm {
     const int c = at.in.c;
     const T* gamma = scale(run, at);
     const T* beta = at.weights + (O.scale ? c : 0);
-    if (!run.training || at.fixed_statistics[0] != 0) {
+    const bool by_batch = run.norm == NormBy::batch || (run.norm == NormBy::phase && run.training);
+    if (!by_batch || at.fixed_statistics[0] != 0) {
       kernel::batch_norm_forward_infer(Cpu{}, rows, c, x, gamma, beta, static_cast<T>(O.epsilon), at.statistics,
                                        at.statistics + c, y);
       return nullptr;
@@ -58,7 +59,8 @@ struct BatchNorm {
     T* inverse = kept + c;
     T* variance = kept + 2 * c;
     kernel::batch_norm_forward_train(Cpu{}, rows, c, x, gamma, beta, static_cast<T>(O.epsilon), mean, inverse, variance, y);
-    kernel::batch_norm_update_running(Cpu{}, c, rows, static_cast<T>(O.momentum), O.unbiased, mean, variance, at.statistics,
+    const double momentum = run.norm == NormBy::batch ? 0.0 : O.momentum;
+    kernel::batch_norm_update_running(Cpu{}, c, rows, static_cast<T>(momentum), O.unbiased, mean, variance, at.statistics,
                                       at.statistics + c);
     return kept;
   }

@@ -65,4 +65,11 @@ struct DannLambda {
   double operator()(double p) const { return high * (2.0 / (1.0 + std::exp(-gamma * p)) - 1.0); }
 };
 
+/// The weight of a penalty: `high` throughout, or, with a gamma above 0, growing to it as DannLambda does.
+struct Growing {
+  double high = 1.0;
+  double gamma = 0.0;
+  double operator()(double p) const { return gamma > 0.0 ? DannLambda{gamma, high}(p) : high; }
+};
+
 GRAFT_END

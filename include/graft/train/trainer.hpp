@@ -2,6 +2,7 @@
 /// \file trainer.hpp  The one fit loop: steps, an evaluation and a checkpoint at the end of each epoch, callbacks in between.
 #include "graft/config.hpp"
 #include "graft/core/error.hpp"
+#include "graft/core/tape.hpp"
 #include "graft/train/checkpoint.hpp"
 #include "graft/train/history.hpp"
 
@@ -30,6 +31,12 @@ class Means {
       }
     }
     entries_.push_back({name, value, 1, value});
+  }
+  /// The value of a loss, which gets the name on its tape too.
+  template <class T>
+  void add(const char* name, const Loss<T>& loss) {
+    loss.tape->name(*loss.node, name);
+    add(name, static_cast<double>(loss.value()));
   }
   void clear() {
     for (Entry& entry : entries_) entry.sum = 0.0, entry.count = 0;

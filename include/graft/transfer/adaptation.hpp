@@ -3,12 +3,15 @@
 /// feeds it paired batches, steps the optimiser, scores, and saves everything that a resumed run needs.
 #include "graft/config.hpp"
 #include "graft/core/tape.hpp"
-#include "graft/data/features.hpp"
 #include "graft/data/loader.hpp"
-#include "graft/train/metrics.hpp"
 #include "graft/train/trainer.hpp"
+#include "graft/transfer/domain_statistics.hpp"
+#include "graft/transfer/score.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -21,99 +24,28 @@ GRAFT_BEGIN
 /// How long and on what a method trains. Test sets are only scored, once an epoch; nothing is chosen by them.
 struct FitOptions {
   int epochs = 30;
-  int batch = 128;  ///< images of each domain in a step
+  int batch = 128;       ///< images of each domain in a step
+  int target_batch = 0;  ///< of the target, where it differs
   std::uint64_t seed = 0;
   data::Normalize normalize = data::Normalize::centred();  ///< of all images; the default gives numbers from -0.5 to 0.5
   std::optional<data::Labelled> source_test{};
   std::optional<data::Labelled> target_test{};
-  std::filesystem::path checkpoint{};  ///< written after every epoch when given
-  bool resume = false;                 ///< go on from the checkpoint if there is one
-  data::Augment augment{};             ///< of the source's images in training
-  data::Augment target_augment{};      ///< of the target's
-  int loader_threads = 1;              ///< that make the batches; the numbers do not depend on it
+  std::filesystem::path checkpoint{};         ///< written after every epoch when given
+  bool resume = false;                        ///< go on from the checkpoint if there is one
+  data::Augment augment{};                    ///< of the source's images in training
+  data::Augment target_augment{};             ///< of the target's
+  int loader_threads = 1;                     ///< that make the batches; the numbers do not depend on it
+  DomainNorm batch_norm = DomainNorm::joint;  ///< what BatchNorm does with two domains; see there
 };
 
-namespace detail {
-
-/// Applies several models in sequence in inference mode.
-template <class T, class... Models>
-class Pipeline {
- public:
-  explicit Pipeline(Models&... models) : models_(models...) {}
-  /// n samples through all models; the result is valid until the next call.
-  const T* operator()(const T* x, int n) {
-    std::apply([&](auto&... model) { ((x = run(model, x, n)), ...); }, models_);
-    return x;
-  }
-
- private:
-  template <class M>
-  const T* run(M& model, const T* x, int n) {
-    std::vector<T>& out = buffers_[turn_ ^= 1];
-    out.resize(static_cast<std::size_t>(n) * M::output.size());
-    model.predict(x, n, out.data());
-    return out.data();
-  }
-  std::tuple<Models&...> models_;
-  std::vector<T> buffers_[2];
-  int turn_ = 0;
-};
-
-}  // namespace detail
-
-/// Scores a chain of models (body, then head) on a labelled set: counts of (label, largest output).
-template <class First, class... Rest>
-Confusion score(const data::Labelled& set, const data::Normalize& normalize, First& first, Rest&... rest) {
-  using T = typename First::Scalar;
-  detail::Pipeline<T, First, Rest...> pipeline(first, rest...);
-  constexpr int classes = [] {
-    const Shape outputs[] = {First::output, Rest::output...};
-    return outputs[sizeof...(Rest)].c;
-  }();
-  if (set.classes() > classes) {
-    fail("the set '", set.name(), "' has ", set.classes(), " classes but the classifier has ", classes,
-         " outputs; end it with Dense<", set.classes(), ">.");
-  }
-  Confusion confusion(classes);
-  std::size_t next = 0;
-  data::for_each_batch<T>(set, First::input, 256, normalize, [&](const data::Batch<T>& batch) {
-    const T* logits = pipeline(batch.images, batch.count);
-    for (int i = 0; i < batch.count; ++i) {
-      confusion.add(set.label(next++), argmax(logits + static_cast<std::ptrdiff_t>(i) * classes, classes));
-    }
-  });
-  return confusion;
-}
-
-/// The same on a set of features, by the models behind the network that made them.
-template <class T, class First, class... Rest>
-Confusion score(const data::Features<T>& set, First& first, Rest&... rest) {
-  static_assert(std::is_same_v<T, typename First::Scalar>,
-                "graft: score: the features and the models hold numbers of one type.");
-  detail::Pipeline<T, First, Rest...> pipeline(first, rest...);
-  constexpr int classes = std::tuple_element_t<sizeof...(Rest), std::tuple<First, Rest...>>::output.c;
-  if (set.shape().size() != First::input.size() || set.classes() > classes) {
-    fail("the features of '", set.name(), "' have ", set.shape().size(), " numbers and ", set.classes(),
-         " classes, but the models take ", First::input.size(), " and give ", classes, "; both must agree.");
-  }
-  Confusion confusion(classes);
-  const std::size_t batch = 256;
-  for (std::size_t begin = 0; begin < set.size(); begin += batch) {
-    const std::size_t count = std::min(batch, set.size() - begin);
-    const T* logits = pipeline(set.sample(begin), static_cast<int>(count));
-    for (std::size_t i = 0; i < count; ++i) {
-      confusion.add(set.label(begin + i), argmax(logits + i * static_cast<std::size_t>(classes), classes));
-    }
-  }
-  return confusion;
-}
-
-/// Every array of a model, under the model's name.
+/// Every array of a model, under the model's name; the target's own running statistics, if it has any, behind "target/".
 template <class Model>
 void save_model(CheckpointWriter& file, Model& model) {
   for (const Segment& s : model.segments()) file.add(model.name + "/" + s.name, model.values().data() + s.offset, s.count);
   for (const Segment& s : model.statistic_segments()) {
-    file.add(model.name + "/" + s.name, model.statistics().data() + s.offset, s.count);
+    file.add(model.name + "/" + s.name, model.statistics_of(0).data() + s.offset, s.count);
+    if (model.has_target_statistics())
+      file.add(model.name + "/target/" + s.name, model.statistics_of(1).data() + s.offset, s.count);
   }
 }
 /// Reads what save_model wrote: from a run's checkpoint, or one of BestCheckpoint. Throws Error when the file is of another
@@ -122,11 +54,37 @@ template <class Model>
 void load_model(const CheckpointReader& file, Model& model) {
   for (const Segment& s : model.segments()) file.get(model.name + "/" + s.name, model.values().data() + s.offset, s.count);
   for (const Segment& s : model.statistic_segments()) {
-    file.get(model.name + "/" + s.name, model.statistics().data() + s.offset, s.count);
+    file.get(model.name + "/" + s.name, model.statistics_of(0).data() + s.offset, s.count);
+    const std::string target = model.name + "/target/" + s.name;
+    if (file.has(target)) file.get(target, model.statistics_of(1).data() + s.offset, s.count);
   }
 }
 
-/// Runs one method: see Dann for what a method provides. M::models() are saved, M::classifier() is scored.
+/// Calls f(optimiser, index) for a method's optimiser, or for each of a tuple of them.
+template <class O, class F>
+void for_each_optimizer(O& optimizers, F&& f) {
+  if constexpr (requires { optimizers.learning_rate; }) {
+    f(optimizers, std::size_t{0});
+  } else {
+    std::apply(
+        [&](auto&... each) {
+          std::size_t index = 0;
+          (f(each, index++), ...);
+        },
+        optimizers);
+  }
+}
+
+/// Runs one method M, which provides
+///   Scalar, input, classes, uses_target
+///   Loss<Scalar> loss(Tape<Scalar>&, const data::PairedBatch<Scalar>&, double progress, Means&)   the sum of all its losses
+///   auto optimizer()                           one, or a std::tuple of several, each over models of its own
+///   double learning_rate(double progress)      of all of them, or a std::array with one for each
+///   auto models(), auto classifier()           what is saved; body and head, which are scored
+///   void report(double progress, Row&)         columns of its own
+/// and may provide
+///   static constexpr DomainNorm batch_norm     in place of FitOptions::batch_norm
+///   void begin_epoch(double progress, const data::Unlabelled& target, const data::Normalize&)      a look at the whole target
 template <class M>
 class Adaptation {
  public:
@@ -135,9 +93,11 @@ class Adaptation {
   Adaptation(M& method, const data::Labelled& source, const data::Unlabelled& target, const FitOptions& options)
       : method_(method),
         options_(options),
+        target_(target),
+        target_batch_(options.target_batch > 0 ? options.target_batch : options.batch),
         loader_(source, target, M::input,
                 {.source_batch = options.batch,
-                 .target_batch = options.batch,
+                 .target_batch = target_batch_,
                  .seed = options.seed,
                  .normalize = options.normalize,
                  .augment = options.augment,
@@ -148,56 +108,122 @@ class Adaptation {
       fail("the source '", source.name(), "' has ", source.classes(), " classes but the label head has ", M::classes,
            " outputs; end it with Dense<", source.classes(), ">.");
     }
+    tape_.domain_norm = options.batch_norm;
+    if constexpr (requires { M::batch_norm; }) tape_.domain_norm = M::batch_norm;
   }
 
   [[nodiscard]] int steps_per_epoch() const { return loader_.steps_per_epoch(); }
-  [[nodiscard]] int images_per_step() const { return M::uses_target ? 2 * options_.batch : options_.batch; }
+  [[nodiscard]] int images_per_step() const { return options_.batch + (M::uses_target ? target_batch_ : 0); }
   void begin_epoch(std::uint64_t step) {
     loader_.seek(step);
     tape_.set_step(step);
+    if constexpr (requires { method_.begin_epoch(0.0, target_, options_.normalize); }) {
+      const double total = static_cast<double>(options_.epochs) * steps_per_epoch();
+      method_.begin_epoch(static_cast<double>(step) / total, target_, options_.normalize);
+    }
   }
 
   void step(double progress, std::uint64_t, Means& means) {
-    optimizer_.learning_rate = rate_factor_ * method_.learning_rate(progress);
+    set_rates(progress);
     progress_ = progress;
-    const Loss<Scalar> loss = method_.loss(tape_, loader_.next(), progress, means);
+    const auto batch = loader_.next();
+    const Loss<Scalar> loss = method_.loss(tape_, batch, progress, means);
+    if (!std::isfinite(loss.value())) name_what_broke(batch, progress);
     means.add("loss", static_cast<double>(loss.value()));
-    optimizer_.step(backward(loss));
+    const Gradients gradients = backward(loss);
+    for_each_optimizer(optimizer_, [&](auto& optimizer, std::size_t) { optimizer.step(gradients); });
   }
 
   void set_rate_factor(double factor) { rate_factor_ = factor; }
 
   void evaluate(Row& row) {
-    row.set("learning_rate", optimizer_.learning_rate);
+    row.set("learning_rate", learning_rate_);
     method_.report(progress_, row);
-    const auto accuracy = [&](const data::Labelled& set) {
-      return std::apply([&](auto&... models) { return score(set, options_.normalize, models...); }, method_.classifier())
+    const bool own = tape_.domain_norm == DomainNorm::per_domain || tape_.domain_norm == DomainNorm::adabn;
+    const auto accuracy = [&](const data::Labelled& set, int domain) {
+      return std::apply(
+                 [&](auto&... models) {
+                   ((models.domain = own ? domain : 0), ...);
+                   return score(set, options_.normalize, models...);
+                 },
+                 method_.classifier())
           .accuracy();
     };
-    if (options_.source_test) row.set("source_accuracy", accuracy(*options_.source_test));
-    if (options_.target_test) row.set("target_accuracy", accuracy(*options_.target_test));
+    if (tape_.domain_norm == DomainNorm::adabn) {
+      std::apply([&](auto&... models) { count_statistics(target_, options_.normalize, 1, 256, models...); },
+                 method_.classifier());
+    }
+    if (options_.source_test) row.set("source_accuracy", accuracy(*options_.source_test, 0));
+    if (options_.target_test) row.set("target_accuracy", accuracy(*options_.target_test, 1));
+    if (own) std::apply([](auto&... models) { ((models.domain = 1), ...); }, method_.classifier());
   }
 
   void save(CheckpointWriter& file) {
     std::apply([&](auto&... model) { (save_model(file, model), ...); }, method_.models());
-    file.add_number("optimizer/steps", static_cast<double>(optimizer_.steps));
-    optimizer_.for_each_state(
-        [&](const std::string& name, auto* data, std::size_t size) { file.add("optimizer/" + name, data, size); });
+    for_each_optimizer(optimizer_, [&](auto& optimizer, std::size_t index) {
+      const std::string prefix = optimizer_name(index);
+      file.add_number(prefix + "steps", static_cast<double>(optimizer.steps));
+      optimizer.for_each_state(
+          [&](const std::string& name, auto* data, std::size_t size) { file.add(prefix + name, data, size); });
+    });
   }
   void load(CheckpointReader& file) {
     std::apply([&](auto&... model) { (load_model(file, model), ...); }, method_.models());
-    optimizer_.steps = static_cast<decltype(optimizer_.steps)>(file.number("optimizer/steps"));
-    optimizer_.for_each_state(
-        [&](const std::string& name, auto* data, std::size_t size) { file.get("optimizer/" + name, data, size); });
+    for_each_optimizer(optimizer_, [&](auto& optimizer, std::size_t index) {
+      const std::string prefix = optimizer_name(index);
+      optimizer.steps = static_cast<decltype(optimizer.steps)>(file.number(prefix + "steps"));
+      optimizer.for_each_state(
+          [&](const std::string& name, auto* data, std::size_t size) { file.get(prefix + name, data, size); });
+    });
   }
 
  private:
+  static std::string optimizer_name(std::size_t index) {
+    return index == 0 ? "optimizer/" : "optimizer" + std::to_string(index + 1) + "/";
+  }
+  void set_rates(double progress) {
+    const auto rates = method_.learning_rate(progress);
+    for_each_optimizer(optimizer_, [&](auto& optimizer, std::size_t index) {
+      if constexpr (std::is_same_v<decltype(rates), const double>) {
+        optimizer.learning_rate = rate_factor_ * rates;
+      } else {
+        optimizer.learning_rate = rate_factor_ * rates[index];
+      }
+      if (index == 0) learning_rate_ = optimizer.learning_rate;
+    });
+  }
+  /// Throws Error with the first thing that is not finite: a number of the batch, a weight, or a layer's output.
+  void name_what_broke(const data::PairedBatch<Scalar>& batch, double progress) {
+    const auto broken = [](const Scalar* x, std::size_t count) {
+      return std::any_of(x, x + count, [](Scalar v) { return !std::isfinite(v); });
+    };
+    const std::size_t count = static_cast<std::size_t>(batch.source_count + batch.target_count) * batch.row;
+    if (broken(batch.images, count)) fail("step ", tape_.step(), ": the batch itself holds numbers that are not finite.");
+    const auto weights = [&](auto& model) {
+      for (const Segment& s : model.segments()) {
+        if (!broken(model.values().data() + s.offset, s.count)) continue;
+        fail("step ", tape_.step(), ": the weights '", model.name, "/", s.name,
+             "' hold numbers that are not finite since the step before; lower the learning rate or set clip_norm.");
+      }
+    };
+    std::apply([&](auto&... models) { (weights(models), ...); }, method_.models());
+    Means unused;
+    tape_.discard();
+    tape_.check_finite = true;
+    method_.loss(tape_, batch, progress, unused);
+    tape_.discard();
+    fail("step ", tape_.step(), ": a loss is not finite though all layers' outputs are; look at the method's own columns.");
+  }
+
   M& method_;
   FitOptions options_;
+  data::Unlabelled target_;
+  int target_batch_;
   data::PairedLoader<Scalar> loader_;
   decltype(std::declval<M&>().optimizer()) optimizer_;
   Tape<Scalar> tape_;
   double progress_ = 0.0;
+  double learning_rate_ = 0.0;
   double rate_factor_ = 1.0;
 };
 

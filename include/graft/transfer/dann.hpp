@@ -48,8 +48,8 @@ class Dann {
     const auto label_loss = cross_entropy(tape(labels_, f.source()), batch.class_labels());
     const auto domain = tape(domains_, reverse_gradient(f, options_.lambda(progress)));
     const auto domain_loss = cross_entropy(domain, batch.domain_labels());
-    means.add("label_loss", static_cast<double>(label_loss.value()));
-    means.add("domain_loss", static_cast<double>(domain_loss.value()));
+    means.add("label_loss", label_loss);
+    means.add("domain_loss", domain_loss);
     means.add("domain_accuracy", accuracy(domain, batch.domain_labels()));
     return label_loss + domain_loss;
   }

@@ -34,7 +34,7 @@ class SourceOnly {
 
   Loss<Scalar> loss(Tape<Scalar>& tape, const data::PairedBatch<Scalar>& batch, double, Means& means) {
     const auto loss = cross_entropy(tape(labels_, tape(features_, batch.source())), batch.class_labels());
-    means.add("label_loss", static_cast<double>(loss.value()));
+    means.add("label_loss", loss);
     return loss;
   }
 

@@ -89,6 +89,19 @@ T binary_cross_entropy(Cpu, int n, const T* logits, const T* targets, T* gradien
   return static_cast<T>(loss / n);
 }
 
+/// mean of |a - b| over `count` numbers
+template <class T>
+T mean_absolute_error(Cpu, std::ptrdiff_t count, const T* a, const T* b, T* da) {
+  double loss = 0.0;
+  const T part = T{1} / static_cast<T>(count);
+  for (std::ptrdiff_t i = 0; i < count; ++i) {
+    const T d = a[i] - b[i];
+    loss += static_cast<double>(std::abs(d));
+    if (da != nullptr) da[i] = d > T{0} ? part : d < T{0} ? -part : T{0};
+  }
+  return static_cast<T>(loss / static_cast<double>(count));
+}
+
 /// mean of (a - b)^2 over `count` numbers
 template <class T>
 T mean_squared_error(Cpu, std::ptrdiff_t count, const T* a, const T* b, T* da, T* db) {
@@ -103,9 +116,60 @@ T mean_squared_error(Cpu, std::ptrdiff_t count, const T* a, const T* b, T* da, T
   return static_cast<T>(loss / static_cast<double>(count));
 }
 
-/// Mean over rows of -sum p log p, p = softmax(logits), in nats.
+namespace detail {
+/// entropy() with an epsilon inside the logarithm, as SHOT has it.
 template <class T>
-T entropy(Cpu, int n, int classes, const T* logits, T* gradient) {
+T entropy_with_epsilon(int n, int classes, const T* logits, T* gradient, double epsilon) {
+  const std::size_t k = static_cast<std::size_t>(classes);
+  double* p = workspace<double>(Work::pairwise, 2 * k);
+  double* slope = p + k;
+  double loss = 0.0;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i) {
+    for (std::size_t c = 0; c < k; ++c) p[c] = static_cast<double>(logits[i * k + c]);
+    softmax_row(classes, p, p);
+    double mean = 0.0;
+    for (std::size_t c = 0; c < k; ++c) {
+      loss -= p[c] * std::log(p[c] + epsilon);
+      slope[c] = -std::log(p[c] + epsilon) - p[c] / (p[c] + epsilon);
+      mean += p[c] * slope[c];
+    }
+    for (std::size_t c = 0; gradient != nullptr && c < k; ++c)
+      gradient[i * k + c] = static_cast<T>(p[c] * (slope[c] - mean) / n);
+  }
+  return static_cast<T>(loss / n);
+}
+}  // namespace detail
+
+/// -sum q log(q + epsilon), q the mean over rows of p = softmax(logits), in nats.
+template <class T>
+T mean_entropy(Cpu, int n, int classes, const T* logits, T* gradient, double epsilon = 0.0) {
+  const std::size_t k = static_cast<std::size_t>(classes);
+  double* p = workspace<double>(Work::pairwise, (static_cast<std::size_t>(n) + 1) * k);
+  double* q = p + static_cast<std::size_t>(n) * k;
+  std::fill(q, q + k, 0.0);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i) {
+    for (std::size_t c = 0; c < k; ++c) p[i * k + c] = static_cast<double>(logits[i * k + c]);
+    detail::softmax_row(classes, p + i * k, p + i * k);
+    for (std::size_t c = 0; c < k; ++c) q[c] += p[i * k + c] / n;
+  }
+  double loss = 0.0;
+  for (std::size_t c = 0; c < k; ++c) {
+    const double inside = q[c] + epsilon;
+    if (inside > 0.0) loss -= q[c] * std::log(inside);
+    q[c] = inside > 0.0 ? -std::log(inside) - q[c] / inside : 0.0;  // the slope
+  }
+  for (std::size_t i = 0; gradient != nullptr && i < static_cast<std::size_t>(n); ++i) {
+    double mean = 0.0;
+    for (std::size_t c = 0; c < k; ++c) mean += p[i * k + c] * q[c];
+    for (std::size_t c = 0; c < k; ++c) gradient[i * k + c] = static_cast<T>(p[i * k + c] * (q[c] - mean) / n);
+  }
+  return static_cast<T>(loss);
+}
+
+/// Mean over rows of -sum p log(p + epsilon), p = softmax(logits), in nats.
+template <class T>
+T entropy(Cpu, int n, int classes, const T* logits, T* gradient, double epsilon = 0.0) {
+  if (epsilon > 0.0) return detail::entropy_with_epsilon(n, classes, logits, gradient, epsilon);
   double loss = 0.0;
   T* p = workspace<T>(Work::tile, static_cast<std::size_t>(classes));
   for (int i = 0; i < n; ++i) {

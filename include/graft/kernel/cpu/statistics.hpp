@@ -29,6 +29,24 @@ void covariance(int n, int d, const T* x, T* centred, T* result) {
 }
 }  // namespace detail
 
+/// |mean x - mean y|^2; the gradient of each row of x is 2 (mean x - mean y) / nx, and with the other sign for y.
+template <class T>
+T mean_difference(Cpu, int nx, int ny, int d, const T* x, const T* y, T* dx, T* dy) {
+  const auto mean = [d](int n, const T* from, std::ptrdiff_t k) {
+    double sum = 0.0;
+    for (std::ptrdiff_t i = 0; i < n; ++i) sum += static_cast<double>(from[i * d + k]);
+    return sum / n;
+  };
+  double loss = 0.0;
+  for (std::ptrdiff_t k = 0; k < d; ++k) {
+    const double gap = mean(nx, x, k) - mean(ny, y, k);
+    loss += gap * gap;
+    for (std::ptrdiff_t i = 0; dx != nullptr && i < nx; ++i) dx[i * d + k] = static_cast<T>(2.0 * gap / nx);
+    for (std::ptrdiff_t i = 0; dy != nullptr && i < ny; ++i) dy[i * d + k] = static_cast<T>(-2.0 * gap / ny);
+  }
+  return static_cast<T>(loss);
+}
+
 /// CORAL (Sun & Saenko 2016, eq. 1-3): |C_x - C_y|_F^2 / (4 d^2); the gradient is (x - mean)(C_x - C_y) / (d^2 (nx - 1)), and
 /// with the other sign for y.
 template <class T>

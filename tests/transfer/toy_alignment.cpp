@@ -1,0 +1,33 @@
+// Methods that align the domains improve problems of two Gaussians that source-only fails.
+#include <graft/transfer/adabn.hpp>
+#include <graft/transfer/dan.hpp>
+#include <graft/transfer/ddc.hpp>
+#include <graft/transfer/deep_coral.hpp>
+
+#include "catch.hpp"
+#include "toy.hpp"
+
+using namespace graft;
+
+namespace {
+struct NormBody : Net<Vector<2>, BatchNorm<>, Dense<16>, BatchNorm<>, ReLU, Dense<8>, ReLU> {};
+struct NormLabels : Net<NormBody::output, Dense<2>> {};
+}  // namespace
+
+TEST_CASE("Ddc, Dan and DeepCoral improve two Gaussians that source-only fails", "[transfer][toy]") {
+  const toy::Problem problem = toy::spurious();
+  CHECK(toy::source_only(problem) < 0.8);
+  CHECK(toy::accuracy(problem, [](auto& features, auto& labels) { return Ddc{features, labels}; }) > 0.95);
+  CHECK(toy::accuracy(problem, [](auto& features, auto& labels) { return Dan{features, labels}; }) > 0.95);
+  CHECK(toy::accuracy(problem, [](auto& features, auto& labels) {
+          return DeepCoral{features, labels, {.lambda = {10.0}}};
+        }) > 0.95);
+}
+
+TEST_CASE("Adabn undoes a move of the domain that source-only fails", "[transfer][toy]") {
+  const toy::Problem problem = toy::moved();
+  CHECK(toy::source_only<NormBody, NormLabels>(problem) < 0.6);
+  CHECK(toy::accuracy<NormBody, NormLabels>(problem, [](auto& features, auto& labels) {
+          return Adabn{features, labels};
+        }) > 0.95);
+}
