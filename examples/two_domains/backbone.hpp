@@ -25,12 +25,23 @@ struct Settings {
   std::filesystem::path checkpoint{};
   bool resume = false;
   bool features = false;  ///< whether to keep features of both domains for pictures
+  /// A method's options, with the lambda that was asked for.
+  template <class Options>
+  [[nodiscard]] Options with() const {
+    Options options;
+    if (lambda) options.lambda.high = *lambda;
+    return options;
+  }
 };
 
 /// Features of some images of both test parts, source first.
 struct Cloud {
   std::vector<float> numbers;
   std::vector<int> labels, domains;
+  void add(const float* sample, std::size_t size, int label, int domain) {
+    numbers.insert(numbers.end(), sample, sample + size);
+    labels.push_back(label), domains.push_back(domain);
+  }
 };
 struct Outcome {
   graft::History history;

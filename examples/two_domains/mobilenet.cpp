@@ -32,8 +32,8 @@ std::shared_ptr<const FeaturePair> features_of(const Pair& pair, const std::file
 }
 
 template <class Trunk>
-Runner prepare(const Pair& pair, const std::filesystem::path& weights,
-               Outcome (*few)(const FeaturePair&, const Settings&), Outcome (*many)(const FeaturePair&, const Settings&)) {
+Runner prepare(const Pair& pair, const std::filesystem::path& weights, Outcome (*few)(const FeaturePair&, const Settings&),
+               Outcome (*many)(const FeaturePair&, const Settings&)) {
   const auto features = features_of<Trunk>(pair, weights);
   return [features, run = features->classes <= 10 ? few : many](const Settings& s) { return run(*features, s); };
 }
@@ -54,7 +54,8 @@ std::string mobilenet_in(const std::filesystem::path& weights) {
     if (first->second.shape[3] == 8 && file.contains("conv_pw_13/kernel")) return "mobilenet_0.25";
     if (first->second.shape[3] == 32 && file.contains("conv_pw_12/kernel")) return "mobilenet_1.0";
   }
-  fail("'", weights.string(), "' holds no MobileNetV1 of width 0.25 or 1.0 under Keras' names (conv1/kernel, conv_pw_12/kernel, ",
+  fail("'", weights.string(),
+       "' holds no MobileNetV1 of width 0.25 or 1.0 under Keras' names (conv1/kernel, conv_pw_12/kernel, ",
        "...); give such a safetensors file, or another --backbone.");
 }
 

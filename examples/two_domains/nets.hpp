@@ -9,44 +9,80 @@
 
 namespace example {
 
-/// Models of the nets of B, which has B::Features, B::Labels, B::Domains, B::initialiser.
+/// Models of the nets of B. B has Features, Labels, Domains (two outputs), Generator (features to features), NormFeatures,
+/// NormLabels, NormDomains (with BatchNorm; one output), the initialiser, and reads_images; where that is true also Translator
+/// (images to images) and Critic.
 template <class B>
 class Nets {
  public:
+  static constexpr bool reads_images = B::reads_images;
   Nets(std::uint64_t seed, int classes) : seed_(seed), classes_(classes) {}
 
   auto& features() { return model<typename B::Features>(0); }
-  auto& labels() {
-    const bool made = models_[1] != nullptr;
-    auto& head = model<typename B::Labels>(1);
-    if (!made) silence(head);
-    return head;
-  }
+  auto& labels() { return silenced<typename B::Labels>(1); }
   auto& domains() { return model<typename B::Domains>(2); }
+  auto& generator() { return model<typename B::Generator>(3); }
+  auto& norm_features() { return model<typename B::NormFeatures>(0); }
+  auto& norm_labels() { return silenced<typename B::NormLabels>(1); }
+  auto& norm_domains() { return model<typename B::NormDomains>(2); }
+  auto& translator(std::size_t i) { return model<typename B::Translator>(4 + i); }
+  auto& critic(std::size_t i) { return model<typename B::Critic>(6 + i); }
 
  private:
   template <class Net>
   graft::Model<Net>& model(std::size_t part) {
     if (!models_[part])
-      models_[part] = std::make_shared<graft::Model<Net>>(
-          graft::ModelOptions{.seed = seed_ + part, .initialiser = B::initialiser});
+      models_[part] =
+          std::make_shared<graft::Model<Net>>(graft::ModelOptions{.seed = seed_ + part, .initialiser = B::initialiser});
     return *static_cast<graft::Model<Net>*>(models_[part].get());
   }
-  /// Outputs beyond the classes there are get the probability 0, and so never a gradient.
-  template <class Head>
-  void silence(Head& head) {
-    const std::size_t outputs = static_cast<std::size_t>(Head::output.c);
+  /// A label head. Outputs beyond the classes there are get the probability 0, and so never a gradient.
+  template <class Net>
+  graft::Model<Net>& silenced(std::size_t part) {
+    const bool made = models_[part] != nullptr;
+    graft::Model<Net>& head = model<Net>(part);
+    if (made) return head;
+    const std::size_t outputs = static_cast<std::size_t>(Net::output.c);
     const auto& kernel = head.segments()[head.segments().size() - 2];
     const auto& bias = head.segments().back();
     for (std::size_t c = static_cast<std::size_t>(classes_); c < outputs; ++c) {
       for (std::size_t i = c; i < kernel.count; i += outputs) head.values()[kernel.offset + i] = 0.0f;
       head.values()[bias.offset + c] = -1024.0f;
     }
+    return head;
   }
   std::uint64_t seed_;
   int classes_;
   std::shared_ptr<void> models_[8];
 };
+
+/// What graft::train needs, behind virtual functions: the fit loop is compiled once instead of for each method.
+struct Trainable {
+  virtual ~Trainable() = default;
+  virtual int steps_per_epoch() = 0;
+  virtual int images_per_step() = 0;
+  virtual void begin_epoch(std::uint64_t step) = 0;
+  virtual void step(double progress, std::uint64_t step, graft::Means& means) = 0;
+  virtual void set_rate_factor(double factor) = 0;
+  virtual void evaluate(graft::Row& row) = 0;
+  virtual void save(graft::CheckpointWriter& file) = 0;
+  virtual void load(graft::CheckpointReader& file) = 0;
+};
+template <class A>
+struct TrainableOf final : Trainable {
+  explicit TrainableOf(A& a) : it(a) {}
+  int steps_per_epoch() override { return it.steps_per_epoch(); }
+  int images_per_step() override { return it.images_per_step(); }
+  void begin_epoch(std::uint64_t step) override { it.begin_epoch(step); }
+  void step(double progress, std::uint64_t step, graft::Means& means) override { it.step(progress, step, means); }
+  void set_rate_factor(double factor) override { it.set_rate_factor(factor); }
+  void evaluate(graft::Row& row) override { it.evaluate(row); }
+  void save(graft::CheckpointWriter& file) override { it.save(file); }
+  void load(graft::CheckpointReader& file) override { it.load(file); }
+  A& it;
+};
+/// Trains with a progress bar and a checkpoint as the settings say.
+graft::History train(Trainable& run, const Settings& settings);
 
 /// Without the rows and columns of outputs that stand for no class.
 inline graft::Confusion only_classes(const graft::Confusion& all, int classes) {

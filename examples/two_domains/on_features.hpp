@@ -4,7 +4,6 @@
 
 #include <graft/data/feature_loader.hpp>
 #include <graft/ops/list.hpp>
-#include <graft/train/callbacks.hpp>
 
 namespace example {
 
@@ -22,6 +21,14 @@ struct AdaptationLayer {
   struct Features : graft::Net<graft::Vector<Width>, graft::Dense<256>, graft::ReLU> {};
   struct Labels : graft::Net<Features::output, graft::Dense<Classes>> {};
   struct Domains : graft::Net<Features::output, graft::Dense<128>, graft::ReLU, graft::Dense<2>> {};
+  struct Generator : graft::Net<Features::output, graft::Dense<256>, graft::ReLU, graft::Dense<256>> {};
+  struct NormFeatures : graft::Net<graft::Vector<Width>, graft::Dense<256, false>, graft::BatchNorm<>, graft::LeakyReLU<0.3>> {
+  };
+  struct NormLabels : graft::Net<NormFeatures::output, graft::Dense<Classes>> {};
+  struct NormDomains
+      : graft::Net<NormFeatures::output, graft::Dense<128, false>, graft::BatchNorm<>, graft::LeakyReLU<0.3>, graft::Dense<1>> {
+  };
+  static constexpr bool reads_images = false;
   static constexpr graft::Initialiser initialiser = graft::Initialiser::glorot_uniform;
 };
 
@@ -44,43 +51,58 @@ class FeatureAdaptation {
     tape_.set_step(step);
   }
   void step(double progress, std::uint64_t, graft::Means& means) {
-    optimizer_.learning_rate = method_.learning_rate(progress);
+    const auto rates = method_.learning_rate(progress);
+    graft::for_each_optimizer(optimizer_, [&](auto& optimizer, std::size_t index) {
+      if constexpr (std::is_same_v<decltype(rates), const double>) {
+        optimizer.learning_rate = rate_factor_ * rates;
+      } else {
+        optimizer.learning_rate = rate_factor_ * rates[index];
+      }
+      if (index == 0) learning_rate_ = optimizer.learning_rate;
+    });
     progress_ = progress;
     const auto loss = method_.loss(tape_, loader_.next(), progress, means);
     means.add("loss", static_cast<double>(loss.value()));
-    optimizer_.step(graft::backward(loss));
+    const auto gradients = graft::backward(loss);
+    graft::for_each_optimizer(optimizer_, [&](auto& optimizer, std::size_t) { optimizer.step(gradients); });
   }
   [[nodiscard]] graft::Confusion confusion(const graft::data::Features<float>& set) {
     return std::apply([&](auto&... models) { return only_classes(graft::score(set, models...), pair_.classes); },
                       method_.classifier());
   }
+  void set_rate_factor(double factor) { rate_factor_ = factor; }
   void evaluate(graft::Row& row) {
-    row.set("learning_rate", optimizer_.learning_rate);
+    row.set("learning_rate", learning_rate_);
     method_.report(progress_, row);
     row.set("source_accuracy", confusion(pair_.source_test).accuracy());
     row.set("target_accuracy", confusion(pair_.target_test).accuracy());
   }
   void save(graft::CheckpointWriter& file) {
     std::apply([&](auto&... model) { (graft::save_model(file, model), ...); }, method_.models());
-    file.add_number("optimizer/steps", static_cast<double>(optimizer_.steps));
-    optimizer_.for_each_state(
-        [&](const std::string& name, auto* data, std::size_t size) { file.add("optimizer/" + name, data, size); });
+    graft::for_each_optimizer(optimizer_, [&](auto& optimizer, std::size_t index) {
+      file.add_number(prefix(index) + "steps", static_cast<double>(optimizer.steps));
+      optimizer.for_each_state(
+          [&](const std::string& name, auto* data, std::size_t size) { file.add(prefix(index) + name, data, size); });
+    });
   }
   void load(graft::CheckpointReader& file) {
     std::apply([&](auto&... model) { (graft::load_model(file, model), ...); }, method_.models());
-    optimizer_.steps = static_cast<decltype(optimizer_.steps)>(file.number("optimizer/steps"));
-    optimizer_.for_each_state(
-        [&](const std::string& name, auto* data, std::size_t size) { file.get("optimizer/" + name, data, size); });
+    graft::for_each_optimizer(optimizer_, [&](auto& optimizer, std::size_t index) {
+      optimizer.steps = static_cast<decltype(optimizer.steps)>(file.number(prefix(index) + "steps"));
+      optimizer.for_each_state(
+          [&](const std::string& name, auto* data, std::size_t size) { file.get(prefix(index) + name, data, size); });
+    });
   }
 
  private:
+  static std::string prefix(std::size_t index) { return "optimizer" + std::to_string(index) + "/"; }
   M& method_;
   const FeaturePair& pair_;
   int batch_;
   graft::data::PairedFeatureLoader<float> loader_;
   decltype(std::declval<M&>().optimizer()) optimizer_;
   graft::Tape<float> tape_;
-  double progress_ = 0.0;
+  double progress_ = 0.0, learning_rate_ = 0.0, rate_factor_ = 1.0;
 };
 
 template <int Width, int Classes>
@@ -88,35 +110,28 @@ Outcome run_on_features(const FeaturePair& pair, const Settings& settings) {
   using B = AdaptationLayer<Width, Classes>;
   Nets<B> nets(settings.seed, pair.classes);
   Outcome outcome;
-  const auto look = [&](Cloud& cloud, bool adapted) {
-    if (!settings.features) return;
-    cloud = {};
-    int domain = 0;
-    std::vector<float> out(B::Features::output.size());
-    for (const auto* set : {&pair.source_test, &pair.target_test}) {
-      for (const std::size_t i : some_of(set->size())) {
-        if (adapted) {
-          nets.features().predict(set->sample(i), 1, out.data());
-          cloud.numbers.insert(cloud.numbers.end(), out.begin(), out.end());
-        } else {  // before: the pretrained trunk's own
-          cloud.numbers.insert(cloud.numbers.end(), set->sample(i), set->sample(i) + Width);
-        }
-        cloud.labels.push_back(set->label(i));
-        cloud.domains.push_back(domain);
-      }
-      ++domain;
-    }
-  };
-  look(outcome.before, false);
   with_method(nets, settings, [&](auto& method) {
     using M = std::remove_reference_t<decltype(method)>;
+    auto& body = std::get<0>(method.classifier());
+    const auto look = [&](Cloud& cloud, bool adapted) {  // before: the pretrained trunk's own features
+      if (!settings.features) return;
+      int domain = 0;
+      std::vector<float> out(std::remove_reference_t<decltype(body)>::output.size());
+      for (const auto* set : {&pair.source_test, &pair.target_test}) {
+        for (const std::size_t i : some_of(set->size())) {
+          if (adapted) body.predict(set->sample(i), 1, out.data());
+          cloud.add(adapted ? out.data() : set->sample(i), adapted ? out.size() : std::size_t{Width}, set->label(i), domain);
+        }
+        ++domain;
+      }
+    };
+    look(outcome.before, false);
     FeatureAdaptation<M> run(method, pair, settings);
-    outcome.history =
-        graft::train(run, {.epochs = settings.epochs, .checkpoint = settings.checkpoint, .resume = settings.resume},
-                     graft::ProgressBar(settings.title));
+    TrainableOf trainable(run);
+    outcome.history = train(trainable, settings);
     outcome.source_test = run.confusion(pair.source_test), outcome.target_test = run.confusion(pair.target_test);
+    look(outcome.after, true);
   });
-  look(outcome.after, true);
   return outcome;
 }
 

@@ -52,8 +52,8 @@ Labelled only(const Labelled& set, const std::string& name, const std::vector<st
   std::vector<std::int32_t> labels;
   for (std::size_t i = 0; i < set.size(); ++i) {
     const int label = set.label(i);
-    const auto found = place.find(set.class_names().empty() ? std::to_string(label)
-                                                            : set.class_names()[static_cast<std::size_t>(label)]);
+    const auto found =
+        place.find(set.class_names().empty() ? std::to_string(label) : set.class_names()[static_cast<std::size_t>(label)]);
     if (found == place.end()) continue;
     keep.push_back(i);
     labels.push_back(found->second);
