@@ -97,16 +97,23 @@ std::vector<std::string> Session::methods() const {
 
 fs::path Session::checkpoint(const std::string& method) const { return options.out / (method + ".checkpoint"); }
 
-void Session::report(const std::string& method, const graft::History& history, const graft::Confusion& test) {
+void Session::name_domains(std::string source, std::string target) {
+  source_name_ = std::move(source);
+  target_name_ = std::move(target);
+}
+
+void Session::report(const std::string& method, const graft::History& history, const graft::Confusion& test,
+                     const std::vector<std::string>& classes) {
   graft::atomic_write(options.out / (method + "_history.csv"), history.csv());
   graft::atomic_write(options.out / (method + "_history.json"), history.json());
   graft::write_history_plots(history, options.out, method + "_");
   graft::atomic_write(options.out / (method + "_confusion.svg"),
-                      graft::confusion_plot(test, method + ", test part of " + target_name_));
+                      graft::confusion_plot(test, method + ", test part of " + target_name_, classes));
   results_.push_back({method, history, test.per_class_accuracy()});
 }
 
 void Session::finish() {
+  if (results_.empty()) return;
   using nlohmann::json;
   const auto number = [](double value) { return std::isfinite(value) ? json(value) : json(nullptr); };
   const auto& [method, history, accuracy_per_class] = results_.back();
@@ -143,12 +150,18 @@ int run(int argc, char** argv, const About& about, const std::function<void(Sess
                  about.two_domains
                      ? "folder with mnist/ (IDX files) and bsds500/train/ (photographs); without it digits are drawn"
                      : "folder with MNIST's IDX files, or one with a subfolder mnist/; without it digits are drawn");
-  app.add_option("--source", o.source, "folder with the source's IDX files, named as MNIST's");
-  if (about.two_domains)
-    app.add_option("--target", o.target, "folder with the target's IDX files; its labels are used for scoring only");
+  const std::string files =
+      about.any_folders ? "IDX files, named as MNIST's, or a folder of images for each class" : "IDX files, named as MNIST's";
+  app.add_option("--source", o.source, "folder with the source's " + files);
+  if (about.two_domains) app.add_option("--target", o.target, "the same of the target; its labels are used for scoring only");
+  for (const Extra& extra : about.extras) app.add_option(extra.name, *extra.value, extra.text);
+  for (const Flag& flag : about.flags) app.add_flag(flag.name, *flag.value, flag.text);
   const auto defaults = [](auto data, auto synthetic) {
     std::ostringstream text;
-    text << " (default " << data << "; synthetic digits " << synthetic << ")";
+    if (data > 0)
+      text << " (default " << data << "; synthetic digits " << synthetic << ")";
+    else
+      text << " (default: 128 from 20000 images on, else 32)";
     return text.str();
   };
   app.add_option("--epochs", o.epochs, "passes over the longer training set" + defaults(about.epochs, about.synthetic_epochs))

@@ -27,6 +27,16 @@ struct Options {
   bool resume = false;
 };
 
+/// An option or a flag that one example has beyond the common ones.
+struct Extra {
+  std::string name, text;
+  std::string* value = nullptr;
+};
+struct Flag {
+  std::string name, text;
+  bool* value = nullptr;
+};
+
 /// What an example says of itself.
 struct About {
   std::string name;
@@ -42,6 +52,9 @@ struct About {
   double synthetic_lambda = 0.3;
   bool adversarial = false;  ///< offers --lambda
   bool two_domains = true;
+  bool any_folders = false;  ///< --source and --target may hold a folder of images for each class
+  std::vector<Extra> extras{};
+  std::vector<Flag> flags{};
 };
 
 /// The sets of a run. Test parts are for scoring only.
@@ -62,7 +75,10 @@ class Session {
   [[nodiscard]] std::filesystem::path checkpoint(const std::string& method) const;
   /// Keeps a method's result, and writes its history, its plots and the confusion matrix on the test part (the target's, where
   /// there is one) into --out.
-  void report(const std::string& method, const graft::History& history, const graft::Confusion& test);
+  void report(const std::string& method, const graft::History& history, const graft::Confusion& test,
+              const std::vector<std::string>& classes = {});
+  /// What metrics.json calls the domains, for examples that read their data themselves.
+  void name_domains(std::string source, std::string target);
   /// Writes metrics.json and prints the table.
   void finish();
 

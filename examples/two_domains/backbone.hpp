@@ -1,0 +1,79 @@
+#pragma once
+// What adapt and compare know of a backbone: nets of one kind, on which every method of the list runs. Each stands in a file of
+// its own, because its nets are types and take time to compile.
+#include "pair.hpp"
+
+#include <graft/train/history.hpp>
+#include <graft/train/metrics.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace example {
+
+/// One run of one method.
+struct Settings {
+  std::string method;
+  int epochs = 30, batch = 32;
+  std::uint64_t seed = 0;
+  std::optional<double> lambda{};  ///< in place of the method's own
+  std::string title{};             ///< of the progress bar
+  std::filesystem::path checkpoint{};
+  bool resume = false;
+  bool features = false;  ///< whether to keep features of both domains for pictures
+  /// A method's options, with the lambda that was asked for.
+  template <class Options>
+  [[nodiscard]] Options with() const {
+    Options options;
+    if (lambda) options.lambda.high = *lambda;
+    return options;
+  }
+};
+
+/// Features of some images of both test parts, source first.
+struct Cloud {
+  std::vector<float> numbers;
+  std::vector<int> labels, domains;
+  void add(const float* sample, std::size_t size, int label, int domain) {
+    numbers.insert(numbers.end(), sample, sample + size);
+    labels.push_back(label), domains.push_back(domain);
+  }
+};
+struct Outcome {
+  graft::History history;
+  graft::Confusion source_test{1}, target_test{1};
+  Cloud before, after;
+};
+
+/// Trains with these settings on the pair that it was prepared for.
+using Runner = std::function<Outcome(const Settings&)>;
+
+struct Backbone {
+  std::string name, text;
+  int height = 28, width = 28;
+  bool pretrained = false;  ///< needs --weights
+  Runner (*prepare)(const Pair& pair, const std::filesystem::path& weights) = nullptr;
+};
+
+/// All of them.
+const std::vector<Backbone>& backbones();
+/// Throws Error with the names that there are.
+const Backbone& backbone(const std::string& name);
+/// The one for images of such a size, or for these weights. Throws Error when the file holds none that is known.
+const Backbone& usual_backbone(const Folder& source, const Folder& target, const std::filesystem::path& weights);
+
+/// Name and one line of each method.
+struct MethodInfo {
+  std::string name, text;
+};
+const std::vector<MethodInfo>& method_list();
+void print_lists();
+
+/// The most classes that the label heads of this program are compiled for.
+inline constexpr int most_classes = 100;
+
+}  // namespace example

@@ -1,0 +1,75 @@
+#pragma once
+// The one list of methods. To add one: an entry here, besides its header, test and docs page.
+#include "backbone.hpp"
+
+#include <graft/transfer/adabn.hpp>
+#include <graft/transfer/adversarial_samples.hpp>
+#include <graft/transfer/curriculum.hpp>
+#include <graft/transfer/cycle_gan.hpp>
+#include <graft/transfer/dan.hpp>
+#include <graft/transfer/dann.hpp>
+#include <graft/transfer/dann_three_adam.hpp>
+#include <graft/transfer/ddc.hpp>
+#include <graft/transfer/deep_coral.hpp>
+#include <graft/transfer/entropy_minimisation.hpp>
+#include <graft/transfer/mcc.hpp>
+#include <graft/transfer/pseudo_labels.hpp>
+#include <graft/transfer/source_only.hpp>
+
+namespace example {
+
+/// Calls f(name, text, make) for each; make(nets, settings) gives the method's object on a backbone's nets (see nets.hpp). A
+/// method that asks for nets which not every backbone has says so in a requires-clause.
+template <class F>
+void for_each_method(F&& f) {
+  using namespace graft;
+  f("source_only", "cross-entropy on the source alone: the baseline of all others", [](auto& n, const Settings&) {
+    return SourceOnly{n.features(), n.labels()};
+  });
+  f("ddc", "deep domain confusion: MMD at the body's output (Tzeng et al. 2014)", [](auto& n, const Settings& s) {
+    return Ddc{n.features(), n.labels(), s.with<DdcOptions>()};
+  });
+  f("dan", "deep adaptation network: MK-MMD at the body's output and the logits (Long et al. 2015)",
+    [](auto& n, const Settings& s) {
+      return Dan{n.features(), n.labels(), s.with<DanOptions>()};
+    });
+  f("deep_coral", "covariances made alike (Sun & Saenko 2016)", [](auto& n, const Settings& s) {
+    return DeepCoral{n.features(), n.labels(), s.with<DeepCoralOptions>()};
+  });
+  f("dann", "a domain head behind a reversed gradient (Ganin et al. 2016)", [](auto& n, const Settings& s) {
+    return Dann{n.features(), n.labels(), n.domains(), s.with<DannOptions>()};
+  });
+  f("dann_three_adam", "DANN with three optimisers, BatchNorm and a swapped-label adversary", [](auto& n, const Settings& s) {
+    return DannThreeAdam{n.norm_features(), n.norm_labels(), n.norm_domains(), s.with<DannThreeAdamOptions>()};
+  });
+  f("adabn", "the target's own BatchNorm statistics (Li et al. 2018)", [](auto& n, const Settings&) {
+    return Adabn{n.norm_features(), n.norm_labels()};
+  });
+  f("entropy", "entropy minimisation on the target (Grandvalet & Bengio 2004)", [](auto& n, const Settings& s) {
+    return EntropyMinimisation{n.features(), n.labels(), s.with<EntropyMinimisationOptions>()};
+  });
+  f("mcc", "minimum class confusion on the target (Jin et al. 2020)", [](auto& n, const Settings& s) {
+    return Mcc{n.features(), n.labels(), s.with<MccOptions>()};
+  });
+  f(
+      "pseudo_labels", "the target learns from what the source's classifier is sure of (Lee 2013)",
+      [](auto& n, const Settings&) requires(n.reads_images) {
+        return PseudoLabels{n.features(), n.labels()};
+      });
+  f(
+      "curriculum", "pseudo-labels that enter from easy to hard (Bengio et al. 2009, Zou et al. 2018)",
+      [](auto& n, const Settings&) requires(n.reads_images) {
+        return Curriculum{n.features(), n.labels()};
+      });
+  f("adversarial_samples", "a generator makes features that are misjudged, and they are learnt from (Volpi et al. 2018)",
+    [](auto& n, const Settings&) {
+      return AdversarialSamples{n.features(), n.labels(), n.generator()};
+    });
+  f(
+      "cycle_gan", "images translated from source to target teach the classifier (Zhu et al. 2017); slow",
+      [](auto& n, const Settings&) requires(n.reads_images) {
+        return CycleGan{n.features(), n.labels(), Translation{n.translator(0), n.translator(1), n.critic(0), n.critic(1)}};
+      });
+}
+
+}  // namespace example

@@ -1,0 +1,98 @@
+#include "session.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+
+namespace example {
+
+namespace {
+
+/// A number from an option's text. Throws Error when it is none from `least` to `most`.
+double number(const char* option, const std::string& text, double least, double most) {
+  double value = 0.0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (read.ec != std::errc{} || read.ptr != text.data() + text.size() || !(value >= least && value <= most))
+    graft::fail(option, " is '", text, "'; give a number from ", least, " to ", most, ".");
+  return value;
+}
+
+/// MNIST and MNIST-M, or drawn digits, as dann_mnist has them.
+Pair digits(Session& session) {
+  Domains d = session.domains();
+  std::vector<std::string> names;
+  for (int c = 0; c < 10; ++c) names.push_back(std::to_string(c));
+  return {d.source,        d.source_test,  d.target.without_labels(), d.target_test, std::move(names),
+          d.source.name(), d.target.name()};
+}
+
+}  // namespace
+
+About two_domains_about(const std::string& name, const std::string& text, TwoDomains& given) {
+  About about{.name = name, .text = text};
+  about.batch = 0;
+  about.epochs = 30;
+  for (const MethodInfo& m : method_list()) about.methods.push_back(m.name);
+  about.methods.push_back("list");
+  about.usual = {"source_only", "dann"};
+  about.any_folders = true;
+  about.extras = {{"--backbone", "nets to train (default: by the images' size, or by --weights); --method list tells them",
+                   &given.backbone},
+                  {"--weights", "safetensors file of a pretrained MobileNetV1, 0.25 or 1.0", &given.weights},
+                  {"--lambda", "weight of the method's adapting loss (default: its own)", &given.lambda},
+                  {"--test-share", "part of each class that is kept for testing, of a folder without a test part (default 0.3)",
+                   &given.test_share},
+                  {"--split-seed", "of that choice (default 0)", &given.split_seed}};
+  about.flags = {{"--alone", "do not run source_only first", &given.alone}};
+  return about;
+}
+
+bool asks_for_lists(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word == "--method=list" || word == "--methods=list") return true;
+    if ((word == "--method" || word == "--methods") && i + 1 < argc && std::strcmp(argv[i + 1], "list") == 0) return true;
+  }
+  return false;
+}
+
+Ready prepare(Session& session, const TwoDomains& given) {
+  const Options& o = session.options;
+  Ready ready;
+  ready.settings.seed = o.seed;
+  if (!given.lambda.empty()) ready.settings.lambda = number("--lambda", given.lambda, 0.0, 1e6);
+  PairOptions options{.test_share = number("--test-share", given.test_share, 0.01, 0.99),
+                      .split_seed = static_cast<std::uint64_t>(number("--split-seed", given.split_seed, 0.0, 1e15))};
+  const Backbone* nets = given.backbone.empty() ? nullptr : &backbone(given.backbone);
+  const bool folders = o.data.empty() && (!o.source.empty() || !o.target.empty());
+  if (folders) {
+    if (o.source.empty() || o.target.empty()) graft::fail("give both --source and --target, or neither.");
+    const Folder source = look_into(o.source), target = look_into(o.target);
+    if (nets == nullptr) nets = &usual_backbone(source, target, given.weights);
+    options.height = nets->height, options.width = nets->width;
+    if (!nets->pretrained || !given.weights.empty()) ready.pair = read_pair(source, target, options);
+  } else {
+    if (nets == nullptr) nets = &backbone("ganin2015");
+    if (nets->height != 28) graft::fail("--backbone ", nets->name, " reads folders; give --source and --target.");
+    ready.pair = digits(session);
+  }
+  if (nets->pretrained && given.weights.empty())
+    graft::fail("--backbone ", nets->name, " needs --weights FILE, a safetensors file of its pretrained weights.");
+  if (static_cast<int>(ready.pair.classes.size()) > most_classes)
+    graft::fail("the domains share ", ready.pair.classes.size(), " classes; this program is compiled for at most ",
+                most_classes, " (examples/two_domains).");
+  session.name_domains(ready.pair.source_name, ready.pair.target_name);
+  const std::size_t longer = std::max(ready.pair.source.size(), ready.pair.target.size());
+  ready.settings.epochs = o.epochs;
+  ready.settings.batch = o.batch > 0 ? o.batch : longer >= 20000 ? 128 : 32;
+  ready.backbone = nets->name;
+  std::printf("source %s: %zu images to train, %zu to test; target %s: %zu and %zu; %s, batch %d, %d epochs\n",
+              ready.pair.source_name.c_str(), ready.pair.source.size(), ready.pair.source_test.size(),
+              ready.pair.target_name.c_str(), ready.pair.target.size(), ready.pair.target_test.size(), nets->name.c_str(),
+              ready.settings.batch, ready.settings.epochs);
+  ready.run = nets->prepare(ready.pair, given.weights);
+  return ready;
+}
+
+}  // namespace example

@@ -1,0 +1,43 @@
+#pragma once
+// What compare prints: means and deviations over seeds.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace example {
+
+/// The last epoch of one run.
+struct RunResult {
+  std::uint64_t seed = 0;
+  double source_accuracy = 0.0, target_accuracy = 0.0, seconds = 0.0;
+};
+
+struct Comparison {
+  std::string source, target, backbone;
+  int epochs = 0, batch = 0;
+  struct Row {
+    std::string method;
+    std::vector<RunResult> runs;
+  };
+  std::vector<Row> rows{};
+
+  void add(const std::string& method, const RunResult& run);
+  /// A row for each method: mean and deviation (n - 1) of the target accuracy over the seeds, and every seed's.
+  [[nodiscard]] std::string markdown() const;
+  [[nodiscard]] std::string json() const;
+  /// A bar for each mean, a dot for each seed, as SVG.
+  [[nodiscard]] std::string plot() const;
+};
+
+/// Mean and sample deviation; the deviation of one number is 0.
+struct MeanDeviation {
+  double mean = 0.0, deviation = 0.0;
+};
+MeanDeviation mean_deviation(const std::vector<double>& numbers);
+
+/// "ddc,dann" or "all". Throws Error for a name that is none, or one given twice.
+std::vector<std::string> method_names(const std::string& list);
+/// "0,1,2" or "0-4". Throws Error for anything else.
+std::vector<std::uint64_t> seed_numbers(const std::string& list);
+
+}  // namespace example
