@@ -56,7 +56,8 @@ class Tuning {
     }
     freeze(body);
     Supervised method(
-        loader(train_), session_.options.batch, {{options_.body_rate, options_.body_decay}, {options_.rate, options_.decay}},
+        loader(train_), session_.options.batch,
+        {{options_.body_rate, options_.body_decay}, {options_.head_rate, options_.decay}},
         [&] { return score(rest_, body, head).accuracy(); }, body, head);
     const History history = train_with(session_, "partial", method, GradualUnfreezing(body, plan, false));
     report(session_, "partial", history, through(body, rest_), head, photos_.rest.class_names(), &photos_.rest);
