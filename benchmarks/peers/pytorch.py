@@ -246,6 +246,9 @@ def make(name):
         return W2()
     if parts[0] == "W6":
         return Mmd(int(parts[1].split("x")[0]), parts[2] == "five", parts[-1] == "derived")
+    if parts[0] in ("W3", "W4", "W5"):
+        import networks
+        return networks.make(name, {"tensor": tensor, "summary": summary, "rows": Rows, "tuned": TUNED})
     return Convolution(parts[1], parts[2])
 
 

@@ -50,6 +50,8 @@ int main(int argc, char** argv) {
   works::add_steps(makers);
   works::add_discrepancies(makers);
   works::add_convolutions(makers);
+  works::add_inference(makers);
+  works::add_finetuning(makers);
   std::map<std::string, std::unique_ptr<works::Work>> made;
   const auto work = [&](const std::string& name) -> works::Work& {
     auto& entry = made[name];

@@ -26,6 +26,8 @@ using Makers = std::map<std::string, std::function<std::unique_ptr<Work>()>>;
 void add_steps(Makers& makers);
 void add_discrepancies(Makers& makers);
 void add_convolutions(Makers& makers);
+void add_inference(Makers& makers);
+void add_finetuning(Makers& makers);
 
 /// The i-th number of a stream, in [-1, 1): the same in every peer, to the bit.
 inline float hashed(std::uint32_t i, std::uint32_t stream) {

@@ -48,6 +48,26 @@ TEST_CASE("a net is cut at a layer of a name", "[core]") {
   CHECK(y == expected);
 }
 
+TEST_CASE("a net in two parts, cut behind a layer of a name, is the net", "[core]") {
+  using Front = Cut<Whole, "bn1">;
+  using Back = Behind<Whole, "bn1">;
+  static_assert(Back::layers == Whole::layers - Front::layers && Back::input == Front::output && Back::kind == Kind::logits);
+  static_assert(Behind<TrainFrom<Whole, 5>, "bn1">::first_trained == 3 &&
+                Behind<TrainFrom<Whole, 1>, "bn1">::first_trained == 0);
+  Model<Whole> whole{{.seed = 3}};
+  for (float& v : whole.statistics()) v += 0.25f;
+  Model<Front> front;
+  Model<Back> back;
+  copy_weights(whole, front);
+  CHECK(copy_weights(whole, back).missing.empty());
+  const auto x = support::numbers<float>(2 * Whole::input.size(), 5);
+  std::vector<float> between(2 * Front::output.size()), y(2 * 10), expected(2 * 10);
+  front.predict(x.data(), 2, between.data());
+  back.predict(between.data(), 2, y.data());
+  whole.predict(x.data(), 2, expected.data());
+  CHECK(y == expected);
+}
+
 TEST_CASE("a trunk gets a new head and keeps its numbers", "[core]") {
   Model<Cut<Whole, "block">> trunk{{.seed = 3}};
   for (float& v : trunk.statistics()) v += 0.5f;

@@ -2,6 +2,7 @@
 
 #include "catch.hpp"
 #include "io/scratch.hpp"
+#include "support/reference.hpp"
 
 #include <cmath>
 #include <limits>
@@ -88,6 +89,21 @@ TEST_CASE("a safetensors file cut short at any byte, or with more behind it, is 
   }
   CHECK(complaint(scratch, whole + '\0') != "");
   CHECK(complaint(scratch, whole) == "");
+}
+
+TEST_CASE("real weights cut at every 997th byte are refused", "[io]") {
+  const auto weights = reference::folder("GRAFT_WEIGHTS_DIR");
+  if (!weights) return;
+  const Scratch scratch;
+  std::filesystem::copy_file(*weights / "mobilenet_v1_0.25_224.safetensors", scratch / "hostile");
+  std::filesystem::permissions(scratch / "hostile", std::filesystem::perms::owner_all);
+  REQUIRE_NOTHROW(io::TensorFile(scratch / "hostile"));
+  for (auto length = (std::filesystem::file_size(scratch / "hostile") - 1) / 997 * 997;; length -= 997) {  // ever shorter
+    std::filesystem::resize_file(scratch / "hostile", length);
+    INFO(length);
+    REQUIRE_THROWS_WITH(io::TensorFile(scratch / "hostile"), Contains("hostile"));
+    if (length == 0) break;
+  }
 }
 
 TEST_CASE("hostile safetensors headers are refused in sentences", "[io]") {

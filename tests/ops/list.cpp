@@ -30,102 +30,133 @@ double difference_error(std::vector<double>& x, const std::vector<double>& gradi
   return worst;
 }
 
+std::vector<support::NetMaker> ops() { return support::makers(static_cast<const OpList*>(nullptr)); }
+
 }  // namespace
 
-TEMPLATE_LIST_TEST_CASE("an op's gradients agree with central differences in double", "[ops]", OpList) {
-  using N = typename TestType::Net;
-  Bench<N, double> bench;
-  bench.run();
-  const auto dx = bench.dx;
-  const auto gradients = bench.gradients;
-  CHECK(difference_error(bench.x, dx, [&] { return bench.run(); }) < 1e-7);
-  std::vector<double> values(bench.model.values().begin(), bench.model.values().end());
-  const auto at_values = [&] {
-    std::copy(values.begin(), values.end(), bench.model.values().begin());
-    return bench.run();
-  };
-  CHECK(difference_error(values, gradients, at_values) < 1e-7);
+TEST_CASE("an op's gradients agree with central differences in double", "[ops]") {
+  for (const auto& op : ops()) {
+    Bench<double> bench(op);
+    INFO(bench.net->name);
+    bench.run();
+    const auto dx = bench.net->dx;
+    const auto gradients = bench.gradients;
+    CHECK(difference_error(bench.x, dx, [&] { return bench.run(); }) < 1e-7);
+    std::vector<double> values(bench.net->values().begin(), bench.net->values().end());
+    const auto at_values = [&] {
+      std::copy(values.begin(), values.end(), bench.net->values().begin());
+      return bench.run();
+    };
+    CHECK(difference_error(values, gradients, at_values) < 1e-7);
+  }
 }
 
-TEMPLATE_LIST_TEST_CASE("float agrees with double", "[ops]", OpList) {
-  using N = typename TestType::Net;
-  Bench<N, double> exact;
-  Bench<N, float> bench;
-  for (std::size_t i = 0; i < exact.model.values().size(); ++i)
-    exact.model.values()[i] = static_cast<double>(bench.model.values()[i]);
-  exact.run();
-  bench.run();
-  CHECK(reference::error(bench.y, exact.y) < 1e-5);
-  CHECK(reference::error(bench.dx, exact.dx) < 2e-5);
-  if (!exact.gradients.empty()) CHECK(reference::error(bench.gradients, exact.gradients) < 2e-5);
+TEST_CASE("float agrees with double", "[ops]") {
+  for (const auto& op : ops()) {
+    Bench<double> exact(op);
+    Bench<float> bench(op);
+    INFO(bench.net->name);
+    for (std::size_t i = 0; i < exact.net->values().size(); ++i)
+      exact.net->values()[i] = static_cast<double>(bench.net->values()[i]);
+    exact.run();
+    bench.run();
+    CHECK(reference::error(bench.net->y, exact.net->y) < 1e-5);
+    CHECK(reference::error(bench.net->dx, exact.net->dx) < 2e-5);
+    if (!exact.gradients.empty()) CHECK(reference::error(bench.gradients, exact.gradients) < 2e-5);
+  }
 }
 
-TEMPLATE_LIST_TEST_CASE("1, 2 and 5 threads give the same bits", "[ops]", OpList) {
-  using N = typename TestType::Net;
+TEST_CASE("1, 2 and 5 threads give the same bits", "[ops]") {
   const int before = threads();
-  Bench<N, float> one;
-  set_threads(1);
-  one.run();
-  for (const int count : {2, 5}) {
-    set_threads(count);
-    Bench<N, float> many;
-    many.run();
-    CHECK(many.y == one.y);
-    CHECK(many.dx == one.dx);
-    CHECK(many.gradients == one.gradients);
+  for (const auto& op : ops()) {
+    Bench<float> one(op);
+    INFO(one.net->name);
+    set_threads(1);
+    one.run();
+    for (const int count : {2, 5}) {
+      set_threads(count);
+      Bench<float> many(op);
+      many.run();
+      CHECK((many.net->y == one.net->y));
+      CHECK((many.net->dx == one.net->dx));
+      CHECK((many.gradients == one.gradients));
+    }
   }
   set_threads(before);
 }
 
-TEMPLATE_LIST_TEST_CASE("a step allocates nothing after the first", "[ops]", OpList) {
-  using N = typename TestType::Net;
-  Bench<N, float> bench;
-  const auto step = [&] {
-    auto out = bench.tape(bench.model, Rows<float>{bench.x.data(), bench.n});
-    backward(support::weighted(out, bench.weights));
-  };
-  step();
-  const std::size_t before = support::allocations();
-  step();
-  step();
-  CHECK(support::allocations() == before);
+TEST_CASE("a step allocates nothing after the first", "[ops]") {
+  for (const auto& op : ops()) {
+    Bench<float> bench(op);
+    INFO(bench.net->name);
+    bench.net->step(bench.x, bench.weights);
+    const std::size_t before = support::allocations();
+    bench.net->step(bench.x, bench.weights);
+    bench.net->step(bench.x, bench.weights);
+    CHECK(support::allocations() == before);
+  }
 }
 
-TEMPLATE_LIST_TEST_CASE("inference agrees with the tape outside of training", "[ops]", OpList) {
-  using N = typename TestType::Net;
-  Bench<N, double> bench;
-  bench.tape.training = false;
-  const auto out = bench.tape(bench.model, Rows<double>{bench.x.data(), bench.n});
-  std::vector<double> y(bench.n * N::output.size());
-  bench.model.predict(bench.x.data(), bench.n, y.data());
-  CHECK(reference::error(y, std::vector<double>(out.value(), out.value() + y.size())) < 1e-13);
+TEST_CASE("inference agrees with the tape outside of training", "[ops]") {
+  for (const auto& op : ops()) {
+    Bench<double> bench(op);
+    INFO(bench.net->name);
+    bench.net->tape.training = false;
+    bench.net->forward(bench.x);
+    std::vector<double> y(bench.n * bench.net->output_size);
+    bench.net->predict(bench.x.data(), bench.n, y.data());
+    CHECK(reference::error(y, bench.net->y) < 1e-13);
+  }
 }
 
-TEMPLATE_LIST_TEST_CASE("saving and loading gives the same outputs", "[ops]", OpList) {
-  using N = typename TestType::Net;
-  Bench<N, float> bench;
-  bench.run();
+TEST_CASE("saving and loading gives the same outputs", "[ops]") {
   const auto path = std::filesystem::temp_directory_path() / ("graft_ops_" + std::to_string(getpid()) + ".checkpoint");
-  CheckpointWriter writer;
-  writer.add("values", bench.model.values().data(), bench.model.values().size());
-  writer.add("statistics", bench.model.statistics().data(), bench.model.statistics().size());
-  writer.write(path);
-  Bench<N, float> other;
-  std::fill(other.model.values().begin(), other.model.values().end(), 0.5f);
-  CheckpointReader reader(path);
-  reader.get("values", other.model.values().data(), other.model.values().size());
-  reader.get("statistics", other.model.statistics().data(), other.model.statistics().size());
-  std::filesystem::remove(path);
-  other.run();
-  CHECK(other.y == bench.y);
+  for (const auto& op : ops()) {
+    Bench<float> bench(op);
+    INFO(bench.net->name);
+    bench.run();
+    CheckpointWriter writer;
+    writer.add("values", bench.net->values().data(), bench.net->values().size());
+    writer.add("statistics", bench.net->statistics().data(), bench.net->statistics().size());
+    writer.write(path);
+    Bench<float> other(op);
+    std::fill(other.net->values().begin(), other.net->values().end(), 0.5f);
+    CheckpointReader reader(path);
+    reader.get("values", other.net->values().data(), other.net->values().size());
+    reader.get("statistics", other.net->statistics().data(), other.net->statistics().size());
+    std::filesystem::remove(path);
+    other.run();
+    CHECK((other.net->y == bench.net->y));
+  }
 }
 
-TEMPLATE_LIST_TEST_CASE("the plan's counts agree with the arrays that the op names", "[ops]", OpList) {
-  using N = typename TestType::Net;
-  Model<N> model;
-  std::size_t parameters = 0, statistics = 0;
-  for (const Segment& s : model.segments()) parameters += s.count;
-  for (const Segment& s : model.statistic_segments()) statistics += s.count;
-  CHECK(parameters == N::parameter_count);
-  CHECK(statistics == N::statistic_count);
+TEST_CASE("the plan's counts agree with the arrays that the op names", "[ops]") {
+  for (const auto& op : ops()) {
+    const auto net = op.make<float>();
+    INFO(net->name);
+    std::size_t parameters = 0, statistics = 0;
+    for (const Segment& s : net->segments()) parameters += s.count;
+    for (const Segment& s : net->statistic_segments()) statistics += s.count;
+    CHECK(parameters == net->parameter_count);
+    CHECK(statistics == net->statistic_count);
+  }
+}
+
+// A sample's output in inference does not depend on what else is in its batch: what cached features rest on.
+TEST_CASE("a sample's output does not depend on its batch, to the bit", "[ops]") {
+  constexpr int most = 37;
+  for (const auto& op : ops()) {
+    const auto net = op.make<float>();
+    INFO(net->name);
+    const auto x = support::numbers<float>(most * net->input_size, 11);
+    std::vector<float> whole(most * net->output_size), part(whole.size());
+    net->predict(x.data(), most, whole.data());
+    for (const int batch : {1, 2, 5, 16, 24}) {
+      for (int begin = 0; begin < most; begin += batch) {
+        const auto at = static_cast<std::size_t>(begin);
+        net->predict(x.data() + at * net->input_size, std::min(batch, most - begin), part.data() + at * net->output_size);
+      }
+      CHECK((part == whole));
+    }
+  }
 }

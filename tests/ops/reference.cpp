@@ -11,53 +11,44 @@ using reference::tolerance;
 
 namespace {
 
-/// Runs the net N on the case's x with its parameters, and compares y, dx and each parameter's gradient ("w" with "dw", ...).
-template <class N, class T>
-void meet(const io::TensorFile& file, const std::string& name, bool training = true) {
+/// Runs the net on the case's x with its parameters, and compares y, dx and each parameter's gradient ("w" with "dw", ...).
+template <class T>
+void meet(support::AnyNet<T>& net, const io::TensorFile& file, const std::string& name, bool training) {
   INFO(name << (sizeof(T) == 8 ? " double" : " float") << (training ? "" : " inference"));
   const std::string mode = training ? "" : "_inference";
-  Model<N, Cpu, T> model;
-  for (const Segment& s : model.segments()) {
+  for (const Segment& s : net.segments()) {
     const auto values = file.get<T>(name + "/" + s.name.substr(2));
     REQUIRE(values.size() == s.count);
-    std::copy(values.begin(), values.end(), model.values().data() + s.offset);
+    std::copy(values.begin(), values.end(), net.values().data() + s.offset);
   }
-  for (const Segment& s : model.statistic_segments()) {
+  for (const Segment& s : net.statistic_segments()) {
     const auto values = file.get<T>(name + "/" + s.name.substr(2));
-    std::copy(values.begin(), values.end(), model.statistics().data() + s.offset);
+    std::copy(values.begin(), values.end(), net.statistics().data() + s.offset);
   }
-  const auto x = file.get<T>(name + "/x");
-  const auto y = file.get<double>(name + "/y" + mode);
-  const auto dy = file.get<T>(name + "/dy" + mode);
-  const int n = static_cast<int>(x.size() / N::input.size());
-  if (!training) model.set_statistics_fixed(true);
-  Tape<T> tape;
-  tape.open();
-  Node<T>* in = tape.node(x.data(), N::input.size(), n, true);
-  Var<N::input, Kind::features, T> var;
-  var.tape = &tape;
-  var.view = View<T>{in, 0, n, 1.0};
-  const auto out = tape(model, var);
-  CHECK(error(std::vector<T>(out.value(), out.value() + out.view.size()), y) < tolerance<T>);
-  backward(support::weighted(out, dy));
-  CHECK(error(std::vector<T>(in->gradient, in->gradient + x.size()), file.get<double>(name + "/dx" + mode)) < tolerance<T>);
-  for (const Segment& s : model.segments()) {
-    const T* g = model.gradients().data() + s.offset;
+  if (!training) net.set_statistics_fixed(true);
+  net.run(file.get<T>(name + "/x"), file.get<T>(name + "/dy" + mode));
+  CHECK(error(net.y, file.get<double>(name + "/y" + mode)) < tolerance<T>);
+  CHECK(error(net.dx, file.get<double>(name + "/dx" + mode)) < tolerance<T>);
+  for (const Segment& s : net.segments()) {
+    const T* g = net.gradients().data() + s.offset;
     INFO(s.name);
     CHECK(error(std::vector<T>(g, g + s.count), file.get<double>(name + "/d" + s.name.substr(2) + mode)) < tolerance<T>);
   }
   if (training) {
-    for (const Segment& s : model.statistic_segments()) {
-      const T* now = model.statistics().data() + s.offset;
+    for (const Segment& s : net.statistic_segments()) {
+      const T* now = net.statistics().data() + s.offset;
       CHECK(error(std::vector<T>(now, now + s.count), file.get<double>(name + "/new_" + s.name.substr(2))) < tolerance<T>);
     }
   }
 }
 
+void both(const support::NetMaker& net, const io::TensorFile& file, const std::string& name, bool training) {
+  meet(*net.in_double(), file, name, training);
+  meet(*net.in_float(), file, name, training);
+}
 template <class N>
 void both(const io::TensorFile& file, const std::string& name, bool training = true) {
-  meet<N, double>(file, name, training);
-  meet<N, float>(file, name, training);
+  both(support::maker<N>(), file, name, training);
 }
 
 }  // namespace

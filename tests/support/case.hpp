@@ -2,6 +2,9 @@
 /// \file case.hpp  One run of a net with a given weighting of its outputs, from which the tests of the op list are made.
 #include <graft/core/tape.hpp>
 #include <graft/loss/record.hpp>
+#include <memory>
+#include <string>
+#include <tuple>
 #include <vector>
 
 namespace support {
@@ -34,39 +37,123 @@ Loss<T> weighted(const V& outputs, const std::vector<T>& weights) {
   });
 }
 
-/// A net, an input, and the gradients of weighted(net(x)) with respect to parameters and input.
-template <class N, class T>
-struct Bench {
-  static constexpr int n = 3;
-  Model<N, Cpu, T> model{{.seed = 5, .bias = 0.1}};
-  std::vector<T> x = numbers<T>(n * N::input.size(), 11);
-  std::vector<T> weights = numbers<T>(n * N::output.size(), 12);
-  std::vector<T> y, dx, gradients;
+/// A net behind one interface, so that what a test says of every op is compiled once and not once for each op.
+template <class T>
+class AnyNet {
+ public:
+  virtual ~AnyNet() = default;
+  std::string name;
+  std::size_t input_size = 0, output_size = 0, parameter_count = 0, statistic_count = 0;
   Tape<T> tape;
+  std::vector<T> y, dx;
 
-  Bench() {
-    auto fresh = numbers<T>(model.values().size(), 13);
-    for (std::size_t i = 0; i < fresh.size(); ++i) model.values()[i] += fresh[i] * T(0.3);
+  virtual Buffer<T>& values() = 0;
+  virtual Buffer<T>& gradients() = 0;
+  virtual Buffer<T>& statistics() = 0;
+  virtual const std::vector<Segment>& segments() = 0;
+  virtual const std::vector<Segment>& statistic_segments() = 0;
+  virtual void set_statistics_fixed(bool fixed) = 0;
+  /// y = net(x) on the tape for n samples, then the gradients of the sum of weights * y: dx, and those of the parameters, which
+  /// are added up. Returns the sum.
+  virtual double run(const std::vector<T>& x, const std::vector<T>& weights) = 0;
+  /// The same without a copy of anything, as a training step does it.
+  virtual void step(const std::vector<T>& x, const std::vector<T>& weights) = 0;
+  /// y = net(x) on the tape, no gradients.
+  virtual void forward(const std::vector<T>& x) = 0;
+  virtual void predict(const T* x, int n, T* y) = 0;
+};
+
+template <class N, class T>
+class NetAs final : public AnyNet<T> {
+  using Base = AnyNet<T>;
+  Model<N, Cpu, T> model_{{.seed = 5, .bias = 0.1}};
+
+ public:
+  NetAs() {
+    this->name = __PRETTY_FUNCTION__;
+    this->input_size = N::input.size();
+    this->output_size = N::output.size();
+    this->parameter_count = N::parameter_count;
+    this->statistic_count = N::statistic_count;
   }
-
-  double run() {
-    std::fill(model.gradients().begin(), model.gradients().end(), T{0});
-    const auto statistics = model.statistics();
-    tape.open();
-    tape.set_step(3);
-    Node<T>* in = tape.node(x.data(), N::input.size(), n, true);
+  Buffer<T>& values() override { return model_.values(); }
+  Buffer<T>& gradients() override { return model_.gradients(); }
+  Buffer<T>& statistics() override { return model_.statistics(); }
+  const std::vector<Segment>& segments() override { return model_.segments(); }
+  const std::vector<Segment>& statistic_segments() override { return model_.statistic_segments(); }
+  void set_statistics_fixed(bool fixed) override { model_.set_statistics_fixed(fixed); }
+  double run(const std::vector<T>& x, const std::vector<T>& weights) override {
+    const int n = static_cast<int>(x.size() / N::input.size());
+    this->tape.open();
+    this->tape.set_step(3);
+    Node<T>* in = this->tape.node(x.data(), N::input.size(), n, true);
     Var<N::input, Kind::features, T> var;
-    var.tape = &tape;
+    var.tape = &this->tape;
     var.view = View<T>{in, 0, n, 1.0};
-    const auto out = tape(model, var);
+    const auto out = this->tape(model_, var);
     const Loss<T> loss = weighted(out, weights);
     const double value = static_cast<double>(loss.value());
-    y.assign(out.value(), out.value() + out.view.size());
+    this->y.assign(out.value(), out.value() + out.view.size());
     backward(loss);
-    dx.assign(x.size(), T{0});
-    if (in->gradient != nullptr) dx.assign(in->gradient, in->gradient + x.size());
-    gradients.assign(model.gradients().begin(), model.gradients().end());
-    model.statistics() = statistics;
+    this->dx.assign(x.size(), T{0});
+    if (in->gradient != nullptr) this->dx.assign(in->gradient, in->gradient + x.size());
+    return value;
+  }
+  void step(const std::vector<T>& x, const std::vector<T>& weights) override {
+    backward(weighted(this->tape(model_, rows(x)), weights));
+  }
+  void forward(const std::vector<T>& x) override {
+    const auto out = this->tape(model_, rows(x));
+    this->y.assign(out.value(), out.value() + out.view.size());
+  }
+  void predict(const T* x, int n, T* y) override { model_.predict(x, n, y); }
+
+ private:
+  static Rows<T> rows(const std::vector<T>& x) { return {x.data(), static_cast<int>(x.size() / N::input.size())}; }
+};
+
+/// How to make a net with numbers of either type.
+struct NetMaker {
+  std::unique_ptr<AnyNet<float>> (*in_float)();
+  std::unique_ptr<AnyNet<double>> (*in_double)();
+  template <class T>
+  [[nodiscard]] std::unique_ptr<AnyNet<T>> make() const {
+    if constexpr (std::is_same_v<T, float>) {
+      return in_float();
+    } else {
+      return in_double();
+    }
+  }
+};
+template <class N>
+constexpr NetMaker maker() {
+  return {[]() -> std::unique_ptr<AnyNet<float>> { return std::make_unique<NetAs<N, float>>(); },
+          []() -> std::unique_ptr<AnyNet<double>> { return std::make_unique<NetAs<N, double>>(); }};
+}
+template <class... Cases>
+std::vector<NetMaker> makers(const std::tuple<Cases...>*) {
+  return {maker<typename Cases::Net>()...};
+}
+
+/// A net of the list, an input, and the gradients of weighted(net(x)) with respect to parameters and input.
+template <class T>
+struct Bench {
+  static constexpr int n = 3;
+  std::unique_ptr<AnyNet<T>> net;
+  std::vector<T> x, weights, gradients;
+
+  explicit Bench(const NetMaker& op)
+      : net(op.make<T>()), x(numbers<T>(n * net->input_size, 11)), weights(numbers<T>(n * net->output_size, 12)) {
+    const auto fresh = numbers<T>(net->values().size(), 13);
+    for (std::size_t i = 0; i < fresh.size(); ++i) net->values()[i] += fresh[i] * T(0.3);
+  }
+  /// Leaves the running statistics as they were.
+  double run() {
+    std::fill(net->gradients().begin(), net->gradients().end(), T{0});
+    const auto statistics = net->statistics();
+    const double value = net->run(x, weights);
+    gradients.assign(net->gradients().begin(), net->gradients().end());
+    net->statistics() = statistics;
     return value;
   }
 };

@@ -93,28 +93,29 @@ struct PlainNets {
   }
 };
 
-/// The body minimises mu (lambda swapped + label), the domain head mu domain, the label head mu label; source and target pass
-/// apart.
+/// DannThreeAdam's own loss and optimisers, with mu 0.8 and lambda 0.5.
 template <class Nets, class T>
 void three_adam_steps(Run<T, Nets>& run, const Start& start) {
-  const std::vector<T> source = Start::as<T>(start.source), target = Start::as<T>(start.target);
-  const AdamOptions options{.learning_rate = 7e-5, .epsilon = 1e-7};
-  Adam<T> for_features(options, run.features), for_labels(options, run.labels), for_domains(options, run.domains);
+  std::vector<T> images = Start::as<T>(start.source);
+  images.insert(images.end(), start.target.begin(), start.target.end());
+  data::PairedBatch<T> batch;
+  batch.images = images.data();
+  batch.source_count = batch.target_count = 8;
+  batch.row = start.source.size() / 8;
+  batch.labels = start.labels.data();
+  DannThreeAdam method{run.features,
+                       run.labels,
+                       run.domains,
+                       {.adam = {.learning_rate = 7e-5, .epsilon = 1e-7}, .lambda = {.gamma = 1e9, .high = 0.5}, .mu = 0.8}};
+  auto optimizers = method.optimizer();
   Tape<T> tape;
   for (int step = 0; step < 3; ++step) {
-    const auto fs = tape(run.features, Rows<T>{source.data(), 8, 0});
-    const auto ft = tape(run.features, Rows<T>{target.data(), 8, 0});
-    const auto label = cross_entropy(tape(run.labels, fs), ClassLabels<10>{start.labels.data(), 8});
-    // the domain head learns source 1, target 0; the body the opposite, through a head that stays as it is
-    const auto domain = binary_cross_entropy(tape(run.domains, fs.detached()), T{1}) +
-                        binary_cross_entropy(tape(run.domains, ft.detached()), T{0});
-    const auto swapped =
-        binary_cross_entropy(tape(fixed(run.domains), fs), T{0}) + binary_cross_entropy(tape(fixed(run.domains), ft), T{1});
-    for (const auto& loss : {label, domain, swapped}) run.losses.push_back(static_cast<double>(loss.value()));
-    const Gradients done = backward(0.8 * (label + 0.5 * swapped + domain));
-    for_features.step(done);
-    for_labels.step(done);
-    for_domains.step(done);
+    Means means;
+    const Gradients done = backward(method.loss(tape, batch, 1.0, means));
+    for (const auto& entry : means.entries()) {
+      if (entry.name.ends_with("_loss")) run.losses.push_back(entry.last);
+    }
+    for_each_optimizer(optimizers, [&](auto& optimizer, std::size_t) { optimizer.step(done); });
   }
 }
 

@@ -5,10 +5,12 @@
 #include "graft/core/arena.hpp"
 #include "graft/core/error.hpp"
 #include "graft/core/layer.hpp"
+#include "graft/core/trace.hpp"
 
 #include <cmath>
 #include <cstddef>
 #include <cstring>
+#include <string>
 
 GRAFT_BEGIN
 
@@ -44,6 +46,7 @@ struct Step {
   const char* name = "";
   void* (*forward)(Run<T>&, const Place<T>&, const T*, T*) = nullptr;
   void (*backward)(Run<T>&, const Place<T>&, const T*, const T*, void*, T*, T*) = nullptr;
+  std::string (*kernel)(Shape in, int n, const Epilogue&) = nullptr;  ///< what it runs on, in words
 };
 template <class L, class T, bool with_backward>
 constexpr Step<T> step_of() {
@@ -51,6 +54,7 @@ constexpr Step<T> step_of() {
   step.name = L::name;
   step.forward = &L::template forward<T>;
   if constexpr (with_backward) step.backward = &L::template backward<T>;
+  if constexpr (requires { &L::describe; }) step.kernel = &L::describe;
   return step;
 }
 
@@ -71,6 +75,10 @@ struct Steps {
     here.statistics = base.statistics + p.statistics[i];
     here.fixed_statistics = base.fixed_statistics + p.statistic_arrays[i];
     return here;
+  }
+  void trace(const char* direction, int i, int n, double begin) const {
+    const std::string kernel = step[i].kernel != nullptr ? step[i].kernel(p.shape[i], n, p.epilogue[i]) : "";
+    trace_layer(direction, i, step[i].name, n, p.shape[i], p.shape[p.last[i] + 1], p.epilogue[i], kernel, begin);
   }
   [[nodiscard]] int first_running(int first) const {
     while (first < p.count && skips(first)) ++first;
@@ -113,7 +121,9 @@ const T* forward_range(Run<T>& run, const Steps<T>& steps, const Place<T>& base,
     }
     record.x[i] = x;
     record.y[i] = y;
+    const double started = trace_clock();
     record.kept[i] = steps.step[i].forward(run, here, x, y);
+    if (traced()) steps.trace("forward", i, run.n, started);
     if (run.check_finite) refuse_not_finite(i, steps.step[i].name, y, n * here.out.size());
     x = y;
   }
@@ -173,7 +183,9 @@ void run_backward(Run<T>& run, const Steps<T>& steps, const Place<T>& base, Chai
         turn = 1 - turn;
       }
     }
+    const double started = trace_clock();
     steps.step[i].backward(run, here, record.x[i], record.y[i], record.kept[i], gradient, target);
+    if (traced()) steps.trace("backward", i, run.n, started);
     gradient = target;
   }
   if (dx != nullptr && gradient != dx) {

@@ -69,6 +69,13 @@ struct FirstLayers : detail::Slice<N, 0, K> {
 template <class N, Name Text, int More = 0>
 struct Cut : FirstLayers<N, layer_index<N, Text>() + 1 + More> {};
 
+/// The layers of N behind the one called `Text`: what is left to run, or to train, on the outputs of a frozen Cut<N, Text>.
+/// Layers without names are counted from here.
+template <class N, Name Text>
+struct Behind : detail::Slice<N, layer_index<N, Text>() + 1, N::layers> {
+  static constexpr int first_trained = N::first_trained > layer_index<N, Text>() ? N::first_trained - layer_index<N, Text>() - 1
+                                                                                 : 0;
+};
 /// The net N with more layers behind it.
 template <class N, class... Ls>
 struct WithHead : detail::Slice<N, 0, N::layers, Ls...> {

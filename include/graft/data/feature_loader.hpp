@@ -124,5 +124,24 @@ class PairedFeatureLoader {
   std::uint64_t step_ = 0;
 };
 
+/// Calls f(batch) over a set of features in its order, as for_each_batch does over images; nothing is normalised.
+template <class T, class Set, class F>
+requires requires(const Set& set) { set.sample(0); }
+void for_each_batch(const Set& set, Shape to, int batch, const Normalize&, F&& f) {
+  detail::check_batch(batch);
+  if (set.shape().size() != to.size()) {
+    fail("the features of '", set.name(), "' are ", set.shape().size(), " numbers but the net takes ", to.size(),
+         "; both must agree.");
+  }
+  for (std::size_t begin = 0; begin < set.size(); begin += static_cast<std::size_t>(batch)) {
+    const std::size_t count = std::min(static_cast<std::size_t>(batch), set.size() - begin);
+    Batch<T> part;
+    part.images = set.sample(begin);
+    part.count = static_cast<int>(count);
+    if constexpr (requires { set.labels(); }) part.labels = set.labels().data() + begin;
+    f(part);
+  }
+}
+
 }  // namespace data
 GRAFT_END

@@ -25,14 +25,15 @@ Loss<T> mean_entropy(const Var<S, K, T>& logits, double epsilon = 0.0) {
       logits, [&](const T* x, T* dx) { return kernel::mean_entropy(Cpu{}, logits.count(), S.c, x, dx, epsilon); });
 }
 
-/// Minimum class confusion (Jin et al. 2020), the entropy weights held constant in the gradient. temperature > 0; the paper's
-/// is 2.5.
+/// Minimum class confusion (Jin et al. 2020), the entropy weights, of -sum p log(p + epsilon), held constant in the gradient.
+/// temperature > 0; the paper's is 2.5.
 template <Shape S, Kind K, class T>
-Loss<T> minimum_class_confusion(const Var<S, K, T>& logits, double temperature = 2.5) {
+Loss<T> minimum_class_confusion(const Var<S, K, T>& logits, double temperature = 2.5, double epsilon = 1e-5) {
   static_assert(LossWantsLogits<K>::ok);
   if (!(temperature > 0.0)) fail("minimum_class_confusion: temperature is ", temperature, " but must be above 0.");
-  return detail::record_loss(
-      logits, [&](const T* x, T* dx) { return kernel::mcc(Cpu{}, logits.count(), S.c, x, static_cast<T>(temperature), dx); });
+  return detail::record_loss(logits, [&](const T* x, T* dx) {
+    return kernel::mcc(Cpu{}, logits.count(), S.c, x, static_cast<T>(temperature), dx, epsilon);
+  });
 }
 
 GRAFT_END

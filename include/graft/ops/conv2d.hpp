@@ -70,6 +70,10 @@ struct Conv2D {
                             at.epilogue, dx, at.gradients, db);
   }
 
+  static std::string describe(Shape in, int n, const Epilogue& epilogue) {
+    return kernel::describe_conv2d(extents(in, n), epilogue);
+  }
+
   static constexpr ConvExtents extents(Shape in, int n) {
     const Window window = slide(in.h, in.w, Kernel, O.stride, O.padding, O.dilation);
     return {n,        in.h,       in.w,       in.c,         window.oh,    window.ow,  Filters,     Kernel.h,

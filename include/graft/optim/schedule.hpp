@@ -2,6 +2,7 @@
 /// \file schedule.hpp  Schedules: small values called with the progress p in [0, 1] of a training run; they return a learning
 /// rate or a weight.
 #include "graft/config.hpp"
+#include "graft/core/convention.hpp"
 
 #include <cmath>
 #include <numbers>
@@ -64,6 +65,42 @@ struct DannLambda {
   double high = 1.0;
   double operator()(double p) const { return high * (2.0 / (1.0 + std::exp(-gamma * p)) - 1.0); }
 };
+
+/// lambda and learning rate as tllib counts them: by iterations, not by the part of the run. coefficient = (high - low) (2 / (1
+/// + exp(-i / steps)) - 1) + low; rate = mu0 (1 + gamma i)^-beta.
+struct TllibLambda {
+  double high = 1.0;
+  double low = 0.0;
+  double steps = 1000.0;
+  double operator()(double i) const { return (high - low) * (2.0 / (1.0 + std::exp(-i / steps)) - 1.0) + low; }
+};
+struct TllibRate {
+  double mu0 = 0.01;
+  double gamma = 0.001;
+  double beta = 0.75;
+  double operator()(double i) const { return mu0 * std::pow(1.0 + gamma * i, -beta); }
+};
+
+/// The reversal's lambda of a convention, at progress p of a run of `steps` iterations. paper and ada: DannLambda with gamma
+/// 10; tllib: TllibLambda, which forgets the run's length; deepda: gamma 1, so never above 0.4621; adapt: gamma 10, divided by
+/// its end value, so it ends at 1; skada, pytorch_adapt and domainbed: 1 throughout. ada scales the domain head's loss by it
+/// too.
+inline double reversal_lambda(Convention convention, double p, double steps) {
+  switch (convention) {
+    case Convention::tllib:
+      return TllibLambda{}(p * steps);
+    case Convention::deepda:
+      return DannLambda{.gamma = 1.0}(p);
+    case Convention::adapt:
+      return DannLambda{}(p) / DannLambda{}(1.0);
+    case Convention::skada:
+    case Convention::pytorch_adapt:
+    case Convention::domainbed:
+      return 1.0;
+    default:
+      return DannLambda{}(p);
+  }
+}
 
 /// The weight of a penalty: `high` throughout, or, with a gamma above 0, growing to it as DannLambda does.
 struct Growing {

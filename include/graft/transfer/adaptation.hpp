@@ -3,6 +3,7 @@
 /// feeds it paired batches, steps the optimiser, scores, and saves everything that a resumed run needs.
 #include "graft/config.hpp"
 #include "graft/core/tape.hpp"
+#include "graft/data/feature_loader.hpp"
 #include "graft/data/loader.hpp"
 #include "graft/train/trainer.hpp"
 #include "graft/transfer/domain_statistics.hpp"
@@ -22,14 +23,15 @@
 GRAFT_BEGIN
 
 /// How long and on what a method trains. Test sets are only scored, once an epoch; nothing is chosen by them.
-struct FitOptions {
+template <class Labelled>
+struct BasicFitOptions {
   int epochs = 30;
   int batch = 128;       ///< images of each domain in a step
   int target_batch = 0;  ///< of the target, where it differs
   std::uint64_t seed = 0;
   data::Normalize normalize = data::Normalize::centred();  ///< of all images; the default gives numbers from -0.5 to 0.5
-  std::optional<data::Labelled> source_test{};
-  std::optional<data::Labelled> target_test{};
+  std::optional<Labelled> source_test{};
+  std::optional<Labelled> target_test{};
   std::filesystem::path checkpoint{};         ///< written after every epoch when given
   bool resume = false;                        ///< go on from the checkpoint if there is one
   data::Augment augment{};                    ///< of the source's images in training
@@ -37,6 +39,44 @@ struct FitOptions {
   int loader_threads = 1;                     ///< that make the batches; the numbers do not depend on it
   DomainNorm batch_norm = DomainNorm::joint;  ///< what BatchNorm does with two domains; see there
 };
+using FitOptions = BasicFitOptions<data::Labelled>;
+/// The same for sets of features; nothing is normalised or augmented.
+template <class T = float>
+using FeatureFitOptions = BasicFitOptions<data::Features<T>>;
+
+namespace detail {
+/// The unlabelled set and the loader that belong to a labelled set of images, or of features.
+template <class Labelled, class T>
+struct DomainsOf {
+  using Unlabelled = data::Unlabelled;
+  using Loader = data::PairedLoader<T>;
+  static Loader loader(const Labelled& source, const Unlabelled& target, Shape to, const FitOptions& options,
+                       int target_batch) {
+    return Loader(source, target, to,
+                  {.source_batch = options.batch,
+                   .target_batch = target_batch,
+                   .seed = options.seed,
+                   .normalize = options.normalize,
+                   .augment = options.augment,
+                   .target_augment = options.target_augment,
+                   .threads = options.loader_threads});
+  }
+};
+template <class F, class T>
+struct DomainsOf<data::Features<F>, T> {
+  static_assert(std::is_same_v<F, T>, "graft: the features and the models hold numbers of one type.");
+  using Unlabelled = data::UnlabelledFeatures<T>;
+  using Loader = data::PairedFeatureLoader<T>;
+  static Loader loader(const data::Features<T>& source, const Unlabelled& target, Shape to, const FeatureFitOptions<T>& options,
+                       int target_batch) {
+    if (source.shape().size() != to.size()) {
+      fail("the features of '", source.name(), "' are ", source.shape().size(), " numbers but the net takes ", to.size(),
+           "; both must agree.");
+    }
+    return Loader(source, target, {.source_batch = options.batch, .target_batch = target_batch, .seed = options.seed});
+  }
+};
+}  // namespace detail
 
 /// Every array of a model, under the model's name; the target's own running statistics, if it has any, behind "target/".
 template <class Model>
@@ -84,25 +124,22 @@ void for_each_optimizer(O& optimizers, F&& f) {
 ///   void report(double progress, Row&)         columns of its own
 /// and may provide
 ///   static constexpr DomainNorm batch_norm     in place of FitOptions::batch_norm
-///   void begin_epoch(double progress, const data::Unlabelled& target, const data::Normalize&)      a look at the whole target
-template <class M>
+///   void begin_epoch(double progress, const auto& target, const data::Normalize&)      a look at the whole target
+/// on sets of images, or (Labelled: data::Features) of features.
+template <class M, class Labelled = data::Labelled>
 class Adaptation {
+  using Domains = detail::DomainsOf<Labelled, typename M::Scalar>;
+  using Unlabelled = typename Domains::Unlabelled;
+
  public:
   using Scalar = typename M::Scalar;
 
-  Adaptation(M& method, const data::Labelled& source, const data::Unlabelled& target, const FitOptions& options)
+  Adaptation(M& method, const Labelled& source, const Unlabelled& target, const BasicFitOptions<Labelled>& options)
       : method_(method),
         options_(options),
         target_(target),
         target_batch_(options.target_batch > 0 ? options.target_batch : options.batch),
-        loader_(source, target, M::input,
-                {.source_batch = options.batch,
-                 .target_batch = target_batch_,
-                 .seed = options.seed,
-                 .normalize = options.normalize,
-                 .augment = options.augment,
-                 .target_augment = options.target_augment,
-                 .threads = options.loader_threads}),
+        loader_(Domains::loader(source, target, M::input, options, target_batch_)),
         optimizer_(method.optimizer()) {
     if (source.classes() > M::classes) {
       fail("the source '", source.name(), "' has ", source.classes(), " classes but the label head has ", M::classes,
@@ -140,11 +177,14 @@ class Adaptation {
     row.set("learning_rate", learning_rate_);
     method_.report(progress_, row);
     const bool own = tape_.domain_norm == DomainNorm::per_domain || tape_.domain_norm == DomainNorm::adabn;
-    const auto accuracy = [&](const data::Labelled& set, int domain) {
+    const auto accuracy = [&](const Labelled& set, int domain) {
       return std::apply(
                  [&](auto&... models) {
                    ((models.domain = own ? domain : 0), ...);
-                   return score(set, options_.normalize, models...);
+                   if constexpr (std::is_same_v<Labelled, data::Labelled>)
+                     return score(set, options_.normalize, models...);
+                   else
+                     return score(set, models...);
                  },
                  method_.classifier())
           .accuracy();
@@ -216,10 +256,10 @@ class Adaptation {
   }
 
   M& method_;
-  FitOptions options_;
-  data::Unlabelled target_;
+  BasicFitOptions<Labelled> options_;
+  Unlabelled target_;
   int target_batch_;
-  data::PairedLoader<Scalar> loader_;
+  typename Domains::Loader loader_;
   decltype(std::declval<M&>().optimizer()) optimizer_;
   Tape<Scalar> tape_;
   double progress_ = 0.0;
@@ -227,11 +267,12 @@ class Adaptation {
   double rate_factor_ = 1.0;
 };
 
-/// Trains `method` on a labelled source and an unlabelled target and returns the history: a row an epoch.
-template <class M, class... Callbacks>
-History adapt(M& method, const data::Labelled& source, const data::Unlabelled& target, const FitOptions& options,
+/// Trains `method` on a labelled source and an unlabelled target and returns the history: a row an epoch. The sets are of
+/// images, or of features (data::Features, data::UnlabelledFeatures): what a frozen network gave, computed once.
+template <class M, class Labelled, class Unlabelled, class... Callbacks>
+History adapt(M& method, const Labelled& source, const Unlabelled& target, const BasicFitOptions<Labelled>& options,
               Callbacks&&... callbacks) {
-  Adaptation<M> adaptation(method, source, target, options);
+  Adaptation<M, Labelled> adaptation(method, source, target, options);
   return train(adaptation, {.epochs = options.epochs, .checkpoint = options.checkpoint, .resume = options.resume},
                std::forward<Callbacks>(callbacks)...);
 }

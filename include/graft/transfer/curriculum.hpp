@@ -34,7 +34,8 @@ class Curriculum : public Method<Curriculum<Body, LabelHead>, Body, LabelHead> {
     const double way = std::min(1.0, (progress - options_.first_part) / (1.0 - options_.first_part));
     return options_.easiest + (options_.hardest - options_.easiest) * way;
   }
-  void begin_epoch(double progress, const data::Unlabelled& target, const data::Normalize& normalize) {
+  template <class Set>
+  void begin_epoch(double progress, const Set& target, const data::Normalize& normalize) {
     if (share(progress) <= 0.0) return;
     guesses_.make(target, normalize, this->features_, this->labels_);
     guesses_.believe_share(share(progress));

@@ -10,9 +10,10 @@
 GRAFT_BEGIN
 
 struct CycleGanOptions {
-  double cycle = 10.0;    ///< lambda of the paper's equation (3)
-  double identity = 5.0;  ///< weight of leaving images of the right domain as they are (section 5.2)
-  double meaning = 0.0;   ///< weight of the classifier's loss in the generator's goal: 0 as in the paper, above it as in CyCADA
+  double cycle = 10.0;  ///< lambda of equation (3)
+  double identity =
+      0.0;  ///< weight of leaving images of the right domain as they are (section 5.2: half of cycle, for paintings)
+  double meaning = 0.0;  ///< weight of the classifier's loss in the generator's goal: 0 as in the paper, above it as in CyCADA
   double on_source = 1.0;  ///< weight of the untranslated source in the classifier's loss
   double gan_rate = 0.0002;
   AdamOptions adam{.beta1 = 0.5};
@@ -45,30 +46,31 @@ class CycleGan : public Method<CycleGan<Body, LabelHead, Nets>, Body, LabelHead>
 
   Loss<Scalar> loss(Tape<Scalar>& tape, const data::PairedBatch<Scalar>& batch, double, Means& means) {
     const Rows<Scalar> source = batch.source(), target = batch.target();
-    const auto y = batch.class_labels();
+    const Scalar real{1}, made{0};  // what a critic is to say: equation (1) with the least squares of section 4
     const auto fake_target = tape(nets_.to_target, source), fake_source = tape(nets_.to_source, target);
-    // equation (1) with the least squares of section 4: each critic wants 1 for real and 0 for made images
-    const auto fooling =
-        squares(tape(fixed(nets_.target_critic), fake_target), 1) + squares(tape(fixed(nets_.source_critic), fake_source), 1);
-    const auto critics = judged(tape, nets_.target_critic, target, fake_target.detached()) +
-                         judged(tape, nets_.source_critic, source, fake_source.detached());
-    // equation (2), and the identity loss
-    const auto cycle = mean_absolute_error(tape(nets_.to_source, fake_target), source.data) +
+    const auto fooling = mean_squared_error(tape(fixed(nets_.target_critic), fake_target), real) +
+                         mean_squared_error(tape(fixed(nets_.source_critic), fake_source), real);
+    const auto critics = mean_squared_error(tape(nets_.target_critic, target), real) +
+                         mean_squared_error(tape(nets_.target_critic, fake_target.detached()), made) +
+                         mean_squared_error(tape(nets_.source_critic, source), real) +
+                         mean_squared_error(tape(nets_.source_critic, fake_source.detached()), made);
+    const auto cycle = mean_absolute_error(tape(nets_.to_source, fake_target), source.data) +  // equation (2)
                        mean_absolute_error(tape(nets_.to_target, fake_source), target.data);
-    const auto kept = mean_absolute_error(tape(nets_.to_target, target), target.data) +
-                      mean_absolute_error(tape(nets_.to_source, source), source.data);
-    const auto label_loss = cross_entropy(classify(tape, fake_target.detached()), y);
-    const auto plain_loss = cross_entropy(classify(tape, source), y);
+    const auto label_loss = cross_entropy(classify(tape, fake_target.detached()), batch.class_labels());
     means.add("label_loss", label_loss);
-    means.add("source_loss", plain_loss);
     means.add("fooling", fooling);
     means.add("critics", critics);
     means.add("cycle", cycle);
-    means.add("identity", kept);
-    const auto gan = fooling + options_.cycle * cycle + options_.identity * kept + 0.5 * critics;
-    const auto all = gan + label_loss + options_.on_source * plain_loss;
+    auto all = label_loss + fooling + options_.cycle * cycle + 0.5 * critics;
+    if (options_.on_source > 0.0) all = all + options_.on_source * cross_entropy(classify(tape, source), batch.class_labels());
+    if (options_.identity > 0.0) {
+      all = all + options_.identity * (mean_absolute_error(tape(nets_.to_target, target), target.data) +
+                                       mean_absolute_error(tape(nets_.to_source, source), source.data));
+    }
     if (options_.meaning <= 0.0) return all;
-    return all + options_.meaning * cross_entropy(tape(fixed(this->labels_), tape(fixed(this->features_), fake_target)), y);
+    const auto kept =
+        cross_entropy(tape(fixed(this->labels_), tape(fixed(this->features_), fake_target)), batch.class_labels());
+    return all + options_.meaning * kept;
   }
 
   [[nodiscard]] std::array<double, 3> learning_rate(double progress) const {
@@ -85,14 +87,6 @@ class CycleGan : public Method<CycleGan<Body, LabelHead, Nets>, Body, LabelHead>
   }
 
  private:
-  template <class V>
-  static Loss<Scalar> squares(const V& judgement, int wanted) {
-    return mean_squared_error(judgement, static_cast<Scalar>(wanted));
-  }
-  template <class Critic, class V>
-  static Loss<Scalar> judged(Tape<Scalar>& tape, Critic& critic, Rows<Scalar> real, const V& made) {
-    return squares(tape(critic, real), 1) + squares(tape(critic, made), 0);
-  }
   template <class X>
   auto classify(Tape<Scalar>& tape, const X& x) {
     return tape(this->labels_, tape(this->features_, x));

@@ -3,19 +3,19 @@
 /// Marchand, Lempitsky, JMLR 17 (2016).
 #include "graft/config.hpp"
 #include "graft/loss/supervised.hpp"
-#include "graft/optim/schedule.hpp"
-#include "graft/optim/sgd.hpp"
 #include "graft/train/accuracy.hpp"
 #include "graft/transfer/adaptation.hpp"
 #include "graft/transfer/gradient_reversal.hpp"
-#include "graft/transfer/heads.hpp"
+#include "graft/transfer/recipe.hpp"
 
 GRAFT_BEGIN
 
 struct DannOptions {
   double momentum = 0.9;
-  DannRate rate{};      ///< mu_p = 0.01 / (1 + 10 p)^0.75
-  DannLambda lambda{};  ///< lambda_p = 2 / (1 + exp(-10 p)) - 1
+  DannRate rate{};         ///< mu_p = 0.01 / (1 + 10 p)^0.75
+  DannLambda lambda{};     ///< lambda_p = 2 / (1 + exp(-10 p)) - 1
+  double body_rate = 1.0;  ///< factor on the body's learning rate; below 1 for a pretrained one
+  double weight_decay = 0.0;
 };
 
 /// `Dann{features, labels, domains}.fit(source, target, {.epochs = 30}, ProgressBar{})`.
@@ -47,7 +47,11 @@ class Dann {
     const auto f = tape(features_, batch);
     const auto label_loss = cross_entropy(tape(labels_, f.source()), batch.class_labels());
     const auto domain = tape(domains_, reverse_gradient(f, options_.lambda(progress)));
-    const auto domain_loss = cross_entropy(domain, batch.domain_labels());
+    // both domains weigh the same, whatever their numbers
+    const Scalar shares[] = {Scalar(batch.target_count), Scalar(batch.source_count)};
+    CrossEntropyOptions<Scalar> weights;
+    if (batch.source_count != batch.target_count) weights.class_weights = shares;
+    const auto domain_loss = cross_entropy(domain, batch.domain_labels(), weights);
     means.add("label_loss", label_loss);
     means.add("domain_loss", domain_loss);
     means.add("domain_accuracy", accuracy(domain, batch.domain_labels()));
@@ -55,7 +59,11 @@ class Dann {
   }
 
   [[nodiscard]] double learning_rate(double progress) const { return options_.rate(progress); }
-  auto optimizer() { return Sgd<Scalar>({.momentum = options_.momentum}, features_, labels_, domains_); }
+  auto optimizer() {
+    return recipe_optimizer(
+        {.momentum = options_.momentum, .body_rate = options_.body_rate, .weight_decay = options_.weight_decay}, features_,
+        labels_, domains_);
+  }
   auto models() { return std::tie(features_, labels_, domains_); }
   auto classifier() { return std::tie(features_, labels_); }
   void report(double progress, Row& row) const { row.set("lambda", options_.lambda(progress)); }
@@ -63,6 +71,12 @@ class Dann {
   /// Trains on a labelled source and a target whose labels cannot be seen.
   template <class... Callbacks>
   History fit(const data::Labelled& source, const data::Unlabelled& target, const FitOptions& options,
+              Callbacks&&... callbacks) {
+    return adapt(*this, source, target, options, std::forward<Callbacks>(callbacks)...);
+  }
+  /// The same on features, which body and heads then take in place of images.
+  template <class T, class... Callbacks>
+  History fit(const data::Features<T>& source, const data::UnlabelledFeatures<T>& target, const FeatureFitOptions<T>& options,
               Callbacks&&... callbacks) {
     return adapt(*this, source, target, options, std::forward<Callbacks>(callbacks)...);
   }

@@ -3,6 +3,7 @@
 /// is.
 #include "graft/config.hpp"
 #include "graft/core/model.hpp"
+#include "graft/data/feature_loader.hpp"
 #include "graft/data/loader.hpp"
 
 #include <algorithm>

@@ -3,6 +3,7 @@
 /// believed.
 #include "graft/config.hpp"
 #include "graft/core/labels.hpp"
+#include "graft/data/feature_loader.hpp"
 #include "graft/data/loader.hpp"
 #include "graft/loss/supervised.hpp"
 #include "graft/transfer/score.hpp"
@@ -19,8 +20,8 @@ GRAFT_BEGIN
 class Guesses {
  public:
   /// Labels `set` by the models, body and then head, in inference mode; believes nothing yet.
-  template <class First, class... Rest>
-  void make(const data::Unlabelled& set, const data::Normalize& normalize, First& first, Rest&... rest) {
+  template <class Set, class First, class... Rest>
+  void make(const Set& set, const data::Normalize& normalize, First& first, Rest&... rest) {
     using T = typename First::Scalar;
     detail::Pipeline<T, First, Rest...> pipeline(first, rest...);
     constexpr int classes = std::tuple_element_t<sizeof...(Rest), std::tuple<First, Rest...>>::output.c;

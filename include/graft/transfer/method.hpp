@@ -3,31 +3,10 @@
 /// and little else.
 #include "graft/config.hpp"
 #include "graft/loss/supervised.hpp"
-#include "graft/optim/schedule.hpp"
-#include "graft/optim/sgd.hpp"
 #include "graft/transfer/adaptation.hpp"
-#include "graft/transfer/heads.hpp"
+#include "graft/transfer/recipe.hpp"
 
 GRAFT_BEGIN
-
-/// How body and heads learn: SGD with the schedule of Ganin et al. (2016), as Dann and SourceOnly do, so that a comparison
-/// differs in the method only.
-struct Recipe {
-  double momentum = 0.9;
-  DannRate rate{};
-  double body_rate = 1.0;     ///< factor on the body's learning rate; below 1 for a pretrained one
-  double weight_decay = 0.0;  ///< of kernels
-  double clip_norm = 0.0;     ///< of the gradient over all models; 0: never
-};
-
-/// The optimiser of a recipe, over a body and any heads.
-template <class Body, class... Heads>
-auto recipe_optimizer(const Recipe& recipe, Body& body, Heads&... heads) {
-  Sgd<typename Body::Scalar> sgd(
-      {.momentum = recipe.momentum, .weight_decay = recipe.weight_decay, .clip_norm = recipe.clip_norm}, body, heads...);
-  if (recipe.body_rate != 1.0) sgd.multiply(body.name + "/*", recipe.body_rate);
-  return sgd;
-}
 
 /// Base of a method `Self` that trains a body and a label head on batches of both domains. Self gives
 ///   Loss<Scalar> loss(Tape<Scalar>&, const data::PairedBatch<Scalar>&, double progress, Means&)
@@ -51,6 +30,12 @@ class Method {
   /// Trains on a labelled source and a target whose labels cannot be seen.
   template <class... Callbacks>
   History fit(const data::Labelled& source, const data::Unlabelled& target, const FitOptions& options,
+              Callbacks&&... callbacks) {
+    return adapt(static_cast<Self&>(*this), source, target, options, std::forward<Callbacks>(callbacks)...);
+  }
+  /// The same on features, which body and heads then take in place of images.
+  template <class T, class... Callbacks>
+  History fit(const data::Features<T>& source, const data::UnlabelledFeatures<T>& target, const FeatureFitOptions<T>& options,
               Callbacks&&... callbacks) {
     return adapt(static_cast<Self&>(*this), source, target, options, std::forward<Callbacks>(callbacks)...);
   }

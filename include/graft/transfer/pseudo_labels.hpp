@@ -24,7 +24,8 @@ class PseudoLabels : public Method<PseudoLabels<Body, LabelHead>, Body, LabelHea
   PseudoLabels(Body& features, LabelHead& labels, const PseudoLabelsOptions& options = {})
       : Method<PseudoLabels, Body, LabelHead>(features, labels, options.recipe), options_(options) {}
 
-  void begin_epoch(double progress, const data::Unlabelled& target, const data::Normalize& normalize) {
+  template <class Set>
+  void begin_epoch(double progress, const Set& target, const data::Normalize& normalize) {
     if (progress < options_.first_part) return;
     guesses_.make(target, normalize, this->features_, this->labels_);
     guesses_.believe_above(options_.confidence);

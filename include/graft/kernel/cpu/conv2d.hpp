@@ -6,6 +6,8 @@
 #include "graft/kernel/cpu/conv_parts.hpp"
 #include "graft/kernel/cpu/conv_weights.hpp"
 
+#include <string>
+
 GRAFT_BEGIN
 namespace kernel {
 namespace detail {
@@ -57,38 +59,89 @@ void for_tasks(const Gather& g, const Cut& cut, int panels, bool worth, const Bo
 
 }  // namespace detail
 
+namespace detail {
+/// How a forward convolution runs.
+struct ForwardWay {
+  ConvExtents e;
+  bool wide;    ///< windows reach beyond the left or right edge
+  bool apart;   ///< a kernel row's taps are not contiguous
+  bool copy;    ///< rows are copied between zeros first
+  bool direct;  ///< the last block of steps writes the outputs
+  Gather g;
+};
+inline ForwardWay forward_way(const ConvExtents& extents, const Epilogue& epilogue) {
+  ForwardWay way{.e = extents, .wide = false, .apart = false, .copy = false, .direct = false, .g = {}};
+  ConvExtents& e = way.e;
+  if (is_product(e) && !epilogue.pool) flatten(e);
+  way.wide = e.left > 0 || (e.ow - 1) * e.sw + (e.kw - 1) * e.dw + 1 - e.left > e.w;
+  way.apart = e.groups > 1 || (e.dw > 1 && e.kw > 1);
+  way.copy = way.wide && !way.apart && e.c < 16;  // few channels: zeros around cost less than short runs
+  way.g = {.merged = !way.apart && (way.copy || !way.wide),
+           .n = e.n,
+           .out_h = e.oh,
+           .out_w = e.ow,
+           .out_c = e.oc,
+           .in_h = e.h,
+           .in_w = e.w,
+           .in_c = e.c,
+           .groups = e.groups,
+           .kh = e.kh,
+           .kw = e.kw,
+           .sh = e.sh,
+           .sw = e.sw,
+           .dh = e.dh,
+           .dw = e.dw,
+           .top = e.top,
+           .left = e.left};
+  if (way.copy) {
+    way.g.in_h = (e.oh - 1) * e.sh + (e.kh - 1) * e.dh + 1;
+    way.g.in_w = (e.ow - 1) * e.sw + (e.kw - 1) * e.dw + 1;
+    way.g.top = way.g.left = 0;
+  }
+  way.direct = !epilogue.pool && (epilogue.act == Act::none || epilogue.act == Act::relu) && way.g.reads_no_padding();
+  return way;
+}
+}  // namespace detail
+
+/// In words, which kernels a convolution runs on and why others do not serve: for GRAFT_TRACE.
+inline std::string describe_conv2d(const ConvExtents& extents, const Epilogue& epilogue) {
+  const detail::ForwardWay way = detail::forward_way(extents, epilogue);
+  const ConvExtents& e = way.e;
+  std::string text = detail::is_product(e) ? "product of pixels and weights" : "register tile";
+  if (!detail::is_product(extents)) {
+    text += e.kh * e.kw == 1 ? " (no plain product: strides or padding)" : " (no product: kernel above 1x1)";
+  } else if (epilogue.pool) {
+    text += " (row by row: a pool is fused)";
+  }
+  if (way.copy) {
+    text += "; rows copied between zeros (fewer than 16 channels)";
+  } else if (way.apart) {
+    text += e.groups > 1 ? "; taps one by one (groups)" : "; taps one by one (dilation)";
+  } else if (way.wide) {
+    text += "; taps one by one (padding, and too many channels to copy)";
+  } else {
+    text += "; a kernel row's taps as one run";
+  }
+  if (way.direct) {
+    text += "; outputs written from registers";
+  } else {
+    text += epilogue.pool                                            ? "; outputs in a second pass (fused pool)"
+            : epilogue.act != Act::none && epilogue.act != Act::relu ? "; outputs in a second pass (activation)"
+                                                                     : "; outputs in a second pass (padding)";
+  }
+  if (detail::multiplications(e) <= detail::worth_a_team) text += "; one thread (little work)";
+  return text;
+}
+
 /// y = pool(act(conv(x, w) + b)). x: n x h x w x c; w: kh x kw x c/groups x oc; b: oc or null; y: n x oh x ow x oc, or with
 /// e.pool n x oh/2 x ow/2 x oc and argmax (0..3 in row-major order of the window, null in inference) of the same extents.
 template <class T>
 void conv2d_forward(Cpu, const ConvExtents& extents, const T* x, const T* w, const T* b, const Epilogue& epilogue, T* y,
                     std::uint8_t* argmax) {
-  ConvExtents e = extents;
-  if (detail::is_product(e) && !epilogue.pool) detail::flatten(e);
-  const bool wide = e.left > 0 || (e.ow - 1) * e.sw + (e.kw - 1) * e.dw + 1 - e.left > e.w;
-  const bool apart = e.groups > 1 || (e.dw > 1 && e.kw > 1);  // a kernel row's taps are not contiguous
-  const bool copy = wide && !apart && e.c < 16;               // few channels: zeros around cost less than short runs
-  detail::Gather g{.merged = !apart && (copy || !wide),
-                   .n = e.n,
-                   .out_h = e.oh,
-                   .out_w = e.ow,
-                   .out_c = e.oc,
-                   .in_h = e.h,
-                   .in_w = e.w,
-                   .in_c = e.c,
-                   .groups = e.groups,
-                   .kh = e.kh,
-                   .kw = e.kw,
-                   .sh = e.sh,
-                   .sw = e.sw,
-                   .dh = e.dh,
-                   .dw = e.dw,
-                   .top = e.top,
-                   .left = e.left};
-  if (copy) {
-    g.in_h = (e.oh - 1) * e.sh + (e.kh - 1) * e.dh + 1;
-    g.in_w = (e.ow - 1) * e.sw + (e.kw - 1) * e.dw + 1;
-    g.top = g.left = 0;
-  }
+  const detail::ForwardWay way = detail::forward_way(extents, epilogue);
+  const ConvExtents& e = way.e;
+  const detail::Gather& g = way.g;
+  const bool copy = way.copy;
   const bool worth = detail::multiplications(e) > detail::worth_a_team;
   const T* packed = detail::pack_weights(g, w, worth);
   const int panels = e.groups * detail::panel_count<T>(e.oc / e.groups);
@@ -98,7 +151,7 @@ void conv2d_forward(Cpu, const ConvExtents& extents, const T* x, const T* w, con
   const std::size_t out_bytes = static_cast<std::size_t>(e.n) * static_cast<std::size_t>(e.oh) *
                                 static_cast<std::size_t>(e.ow) * static_cast<std::size_t>(e.oc) * sizeof(T);
   const bool past = goes_past_caches<T>(out_bytes, y, e.oc);
-  const bool direct = !epilogue.pool && (epilogue.act == Act::none || epilogue.act == Act::relu) && g.reads_no_padding();
+  const bool direct = way.direct;
 
   detail::for_tasks<T>(g, cut, panels, worth, [&](const auto& strip, int count, int pixels, int from, int until) {
     const std::ptrdiff_t size = static_cast<std::ptrdiff_t>(e.h) * e.w * e.c;

@@ -22,8 +22,9 @@ GRAFT_BEGIN
 namespace kernel {
 
 /// biased: means over all pairs, the diagonal included (V-statistic). unbiased: within a cloud i != j (Gretton et al. 2012, eq.
-/// 3; may be negative). linear_time: disjoint pairs (2i, 2i+1) (their section 6; equal, even batches).
-enum class Estimator { biased, unbiased, linear_time };
+/// 3; may be negative). linear_time: disjoint pairs (2i, 2i+1) (their section 6; equal, even batches). linear_cyclic: pairs (i,
+/// i+1) around the batch (equal batches), as several libraries have it.
+enum class Estimator { biased, unbiased, linear_time, linear_cyclic };
 
 /// k(d2) = sum of exp(-gamma d2). Without any gamma above 0: several kernels with bandwidths taken from the data, k(d2) = sum
 /// of exp(-d2 / (m b)), b = sum of all squared distances of [x; y] / (n^2 - n), held constant in the gradient (Long et al. 2015
@@ -58,13 +59,13 @@ GRAFT_INLINE T squared_distance(int d, const T* a, const T* b) {
   return total;
 }
 
-/// The linear-time estimate: only n/2 pairs are looked at, except for a bandwidth from the data.
+/// The linear-time estimates: only n/2 pairs, or n in a ring, are looked at, except for a bandwidth from the data.
 template <class T>
-T mmd_linear(int n, int d, const T* x, const T* y, const KernelSum<T>& kernel, T* dx, T* dy) {
+T mmd_linear(int n, int d, bool ring, const T* x, const T* y, const KernelSum<T>& kernel, T* dx, T* dy) {
   const std::ptrdiff_t width = d;
   if (dx != nullptr) std::memset(dx, 0, static_cast<std::size_t>(n * width) * sizeof(T));
   if (dy != nullptr) std::memset(dy, 0, static_cast<std::size_t>(n * width) * sizeof(T));
-  const int pairs = n / 2;
+  const int pairs = ring ? n : n / 2;
   double loss = 0.0;
   const auto term = [&](const T* a, const T* b, T* da, T* db, double sign) {
     T value, slope;
@@ -79,8 +80,8 @@ T mmd_linear(int n, int d, const T* x, const T* y, const KernelSum<T>& kernel, T
   };
   const auto at = [&](T* base, std::ptrdiff_t row) { return base != nullptr ? base + row * width : nullptr; };
   for (int i = 0; i < pairs; ++i) {
-    const std::ptrdiff_t a = 2 * i;
-    const std::ptrdiff_t b = a + 1;
+    const std::ptrdiff_t a = ring ? i : 2 * i;
+    const std::ptrdiff_t b = ring && i + 1 == n ? 0 : a + 1;
     term(x + a * width, x + b * width, at(dx, a), at(dx, b), 1.0);
     term(y + a * width, y + b * width, at(dy, a), at(dy, b), 1.0);
     term(x + a * width, y + b * width, at(dx, a), at(dy, b), -1.0);
@@ -99,14 +100,15 @@ T mmd_in_other_units(int nx, int ny, int d, const T* x, const T* y, const MmdOpt
 /// the estimator needs. A NaN or an infinity in x or y makes the loss and the gradient NaN.
 template <class T>
 T mmd(Cpu, int nx, int ny, int d, const T* x, const T* y, const MmdOptions& options, T* dx, T* dy) {
-  const bool linear = options.estimator == Estimator::linear_time;
+  const bool ring = options.estimator == Estimator::linear_cyclic;
+  const bool linear = ring || options.estimator == Estimator::linear_time;
   const bool unbiased = options.estimator == Estimator::unbiased;
   if (nx < 1 || ny < 1 || (unbiased && (nx < 2 || ny < 2))) {
     fail("mmd: batches of ", nx, " and ", ny, " rows; it needs at least ", unbiased ? 2 : 1, " of each.");
   }
-  if (linear && (nx != ny || nx % 2 != 0)) {
-    fail("mmd: the linear-time estimator pairs rows and needs two equal batches of an even size, but got ", nx, " and ", ny,
-         " rows.");
+  if (linear && (nx != ny || (!ring && nx % 2 != 0) || nx < 2)) {
+    fail("mmd: the linear-time estimator pairs rows and needs two equal batches", ring ? "" : " of an even size", ", but got ",
+         nx, " and ", ny, " rows.");
   }
   bool fixed = false;
   for (double g : options.gamma) fixed = fixed || g > 0.0;
@@ -143,7 +145,7 @@ T mmd(Cpu, int nx, int ny, int d, const T* x, const T* y, const MmdOptions& opti
   }
   const double bandwidth = clouds.total / (static_cast<double>(n) * static_cast<double>(n - 1));
   const detail::KernelSum<T> kernel(fixed ? options.gamma : options.multiplier, fixed ? 0.0 : bandwidth);
-  if (linear) return detail::mmd_linear(nx, d, x, y, kernel, dx, dy);
+  if (linear) return detail::mmd_linear(nx, d, ring, x, y, kernel, dx, dy);
 
   const double within_x = 1.0 / (static_cast<double>(nx) * (unbiased ? nx - 1 : nx));
   const double within_y = 1.0 / (static_cast<double>(ny) * (unbiased ? ny - 1 : ny));

@@ -1,0 +1,48 @@
+// MobileNetV1 of width 0.25: with pretrained weights, and from scratch.
+#include <graft/models/mobilenet.hpp>
+
+#include "tuning.hpp"
+
+namespace example {
+
+using Trunk = Cut<models::MobileNetV1<0.25>, "global_average_pooling2d">;
+
+void tune_mobilenet_quarter(PhotoSession& session, const Photos& photos, const TuneOptions& options,
+                            const std::filesystem::path& weights) {
+  tune<Trunk, "conv_pw_11_relu">(session, photos, options, weights);
+}
+
+void from_scratch(PhotoSession& session, const Photos& photos, const TuneOptions& options) {
+  using Classifier = WithHead<Trunk, Named<"predictions", Dense<most_classes>>>;
+  const data::Normalize normalize = minus_one_to_one();
+  Model<Classifier> model{{.name = "model", .seed = session.options.seed, .initialiser = Initialiser::he_normal}};
+  close_outputs(model, photos.train.classes());
+  const int batch = session.options.batch;
+  data::Loader<float> loader(photos.train, Classifier::input,
+                             {.batch = batch,
+                              .seed = session.options.seed,
+                              .normalize = normalize,
+                              .augment = {data::flip_horizontal(), data::flip_vertical(options.turns == 8 ? 0.5 : 0.0)}});
+  const auto test = [&] { return score(photos.rest, normalize, model); };
+  Supervised method(
+      std::move(loader), batch, {{options.rate, 0.01}}, [&] { return test().accuracy(); }, model);
+  const History history = train_with(session, "scratch", method);
+  Confusion confusion(photos.rest.classes());
+  std::vector<float> shown;
+  const std::size_t picture = session.options.seed % photos.rest.size();
+  std::size_t at = 0;
+  std::vector<float> logits(static_cast<std::size_t>(most_classes) * 64);
+  data::for_each_batch<float>(photos.rest, Classifier::input, 64, normalize, [&](const data::Batch<float>& images) {
+    model.predict(images.images, images.count, logits.data());
+    for (int i = 0; i < images.count; ++i, ++at) {
+      const float* row = logits.data() + static_cast<std::ptrdiff_t>(i) * most_classes;
+      confusion.add(photos.rest.label(at), argmax(row, photos.rest.classes()));
+      if (at == picture) shown = softmax(row, photos.rest.classes());
+    }
+  });
+  const auto& names = photos.rest.class_names();
+  session.report("scratch", history, confusion, names);
+  session.picture("scratch", bitmap_of(photos.rest, picture), shown, names, photos.rest.label(picture));
+}
+
+}  // namespace example

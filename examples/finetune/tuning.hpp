@@ -1,0 +1,125 @@
+#pragma once
+// Fine-tuning one pretrained net on a folder of images: the layers up to a named one are frozen and their outputs computed
+// once; the epochs run on those. The net is a type, so each file beside this one compiles one net.
+#include <graft/io/weights.hpp>
+#include <graft/train/feature_cache.hpp>
+
+#include "face/supervised.hpp"
+#include "methods.hpp"
+
+#include <algorithm>
+
+namespace example {
+
+/// Fine-tunes `Whole`, a net that ends with a vector of features, frozen up to the layer `Last`.
+template <class Whole, Name Last>
+class Tuning {
+ public:
+  using Frozen = Cut<Whole, Last>;
+  using Above = Behind<Whole, Last>;
+  using Head = LinearHead<Whole::output>;
+
+  Tuning(PhotoSession& session, const Photos& photos, const TuneOptions& options, const std::filesystem::path& weights)
+      : session_(session), photos_(photos), options_(options) {
+    const io::LoadOptions load{.names = io::names::keras(), .allow_unused = true};
+    std::printf("%s\n", io::load(frozen_, weights, load).summary().c_str());
+    if constexpr (Above::parameter_count != 0) io::load(above_, weights, load);
+    const double start = now();
+    const auto train = turned(photos.train, options.turns);
+    train_ = cache_.features(frozen_, train, normalize_);
+    rest_ = cache_.features(frozen_, photos.rest, normalize_);
+    std::printf("outputs of the %d frozen layers, computed once: %zu + %zu images in %.1f s, %.0f MB in memory\n",
+                Frozen::layers, train_.size(), rest_.size(), now() - start, static_cast<double>(cache_.memory_used()) / 1e6);
+  }
+
+  /// All convolutions frozen: a linear classifier on their features.
+  void frozen() {
+    const auto train = through(above_, train_), rest = through(above_, rest_);
+    auto head = linear_classifier(train);
+    Supervised method(
+        loader(train), session_.options.batch, {{options_.rate, options_.decay}}, [&] { return score(rest, head).accuracy(); },
+        head);
+    const History history = train_with(session_, "frozen", method);
+    report(session_, "frozen", history, rest, head, photos_.rest.class_names(), &photos_.rest);
+    if (options_.check_cache) check_cache();
+  }
+
+  /// The first layers frozen; those behind them are tuned at a rate of their own, after the classifier alone has begun.
+  void partial(const std::vector<std::string>& also_frozen = {}) {
+    auto head = linear_classifier(through(above_, train_));
+    Model<Above> body{{.name = "body"}};
+    copy_weights(above_, body);
+    std::vector<Unfreeze> plan;
+    for (const Segment& s : body.segments()) {
+      if (std::none_of(also_frozen.begin(), also_frozen.end(), [&](const std::string& p) { return matches(p, s.name); }))
+        plan.push_back({options_.head_epochs, s.name});
+    }
+    freeze(body);
+    Supervised method(
+        loader(train_), session_.options.batch, {{options_.body_rate, options_.body_decay}, {options_.rate, options_.decay}},
+        [&] { return score(rest_, body, head).accuracy(); }, body, head);
+    const History history = train_with(session_, "partial", method, GradualUnfreezing(body, plan, false));
+    report(session_, "partial", history, through(body, rest_), head, photos_.rest.class_names(), &photos_.rest);
+  }
+
+ private:
+  Model<Head> linear_classifier(const data::Features<float>& features) {
+    return example::linear_classifier<Head>(session_, features);
+  }
+  data::FeatureLoader<float> loader(const data::Features<float>& set) const {
+    return {set, {.batch = session_.options.batch, .seed = session_.options.seed}};
+  }
+  void check_cache();
+
+  PhotoSession& session_;
+  const Photos& photos_;
+  TuneOptions options_;
+  data::Normalize normalize_ = minus_one_to_one();
+  Model<Frozen> frozen_;
+  Model<Above> above_;
+  FeatureCache cache_{{.memory = std::size_t{6} << 30, .disk = std::size_t{40} << 30}};
+  data::Features<float> train_, rest_;
+};
+
+/// One epoch of the frozen method on the training images as they are, with the trunk in front and on its features.
+template <class Whole, Name Last>
+void Tuning<Whole, Last>::check_cache() {
+  Model<TrainFrom<Whole, Whole::layers>> trunk;
+  copy_weights(frozen_, trunk);
+  copy_weights(above_, trunk);
+  const auto features = cache_.features(trunk, photos_.train, normalize_);
+  auto first = linear_classifier(features), second = linear_classifier(features);
+  const auto epoch = [&](auto& model, auto&& batches, auto&& forward) {
+    AdamW<float> adam({.learning_rate = options_.rate, .weight_decay = options_.decay}, model);
+    Tape<float> tape;
+    const double start = now();
+    for (int i = 0; i < batches.steps_per_epoch(); ++i) {
+      const auto batch = batches.next();
+      adam.step(backward(cross_entropy(forward(tape, batch), batch.class_labels())));
+    }
+    return now() - start;
+  };
+  const double cached = epoch(first, loader(features), [&](auto& tape, auto& batch) { return tape(first, batch); });
+  const double uncached =
+      epoch(second,
+            data::Loader<float>(photos_.train, Whole::input,
+                                {.batch = session_.options.batch, .seed = session_.options.seed, .normalize = normalize_}),
+            [&](auto& tape, auto& batch) { return tape(second, tape(trunk, batch)); });
+  const bool equal = std::equal(first.values().begin(), first.values().end(), second.values().begin());
+  std::printf(
+      "one epoch on %zu images: %.2f s with the frozen trunk in front, %.4f s on its cached outputs: %.0f times faster, "
+      "weights %s\n",
+      photos_.train.size(), uncached, cached, uncached / cached, equal ? "equal bit for bit" : "DIFFER");
+  if (!equal) fail("training on cached features gave other weights than training with the trunk in front; this is a bug.");
+}
+
+/// Both methods, or the one that is wanted.
+template <class Whole, Name Last>
+void tune(PhotoSession& session, const Photos& photos, const TuneOptions& options, const std::filesystem::path& weights,
+          const std::vector<std::string>& also_frozen = {}) {
+  Tuning<Whole, Last> tuning(session, photos, options, weights);
+  if (session.wants("frozen", {"frozen", "partial"})) tuning.frozen();
+  if (session.wants("partial", {"frozen", "partial"})) tuning.partial(also_frozen);
+}
+
+}  // namespace example

@@ -1,0 +1,82 @@
+// Methods with an adversary improve problems of two Gaussians that source-only fails.
+#include <graft/transfer/adversarial_samples.hpp>
+#include <graft/transfer/cdan.hpp>
+#include <graft/transfer/cycle_gan.hpp>
+#include <graft/transfer/dann.hpp>
+#include <graft/transfer/dann_three_adam.hpp>
+
+#include "catch.hpp"
+#include "toy.hpp"
+
+using namespace graft;
+
+namespace {
+struct Domains : Net<toy::Body::output, Dense<16, false>, BatchNorm<>, LeakyReLU<0.3>, Dense<1>> {};
+struct FeatureMaker : Net<toy::Body::output, Dense<16>, ReLU, Dense<8>> {};
+struct ImageMaker : Net<Vector<2>, Residual<Dense<16>, ReLU, Dense<2>>> {};
+struct Critic : Net<Vector<2>, Dense<16>, LeakyReLU<0.2>, Dense<16>, LeakyReLU<0.2>, Dense<1>> {};
+}  // namespace
+
+TEST_CASE("DannThreeAdam improves two Gaussians that source-only fails", "[transfer][toy]") {
+  const toy::Problem problem = toy::spurious();
+  Model<Domains> domains{{.seed = 3}};
+  CHECK(toy::source_only(problem) < 0.8);
+  CHECK(toy::accuracy(problem, [&](auto& features, auto& labels) {
+          return DannThreeAdam{features, labels, domains, {.rate = {.mu0 = 0.01}}};
+        }) > 0.95);
+}
+
+TEST_CASE("Dann and Cdan, with the multilinear and with the random map, improve two Gaussians that source-only fails",
+          "[transfer][toy]") {
+  struct Two : Net<toy::Body::output, Dense<16>, ReLU, Dense<2>> {};
+  struct Joint : Net<Vector<16>, Dense<16>, ReLU, Dense<1>> {};
+  struct Projected : Net<Vector<12>, Dense<16>, ReLU, Dense<1>> {};
+  const toy::Problem spurious = toy::spurious(), nudged = toy::nudged(1.0);
+  Model<Two> two{{.seed = 3}};
+  Model<Joint> joint{{.seed = 3}};
+  Model<Projected> projected{{.seed = 3}};
+  CHECK(toy::source_only(spurious) < 0.8);
+  CHECK(toy::source_only(nudged) < 0.8);
+  const DannLambda strong{.high = 3.0};
+  const auto with = [&](auto& head) {
+    return [&](auto& features, auto& labels) { return Cdan{features, labels, head, {.lambda = strong}}; };
+  };
+  CHECK(toy::accuracy(
+            spurious,
+            [&](auto& features, auto& labels) {
+              return Dann{features, labels, two, {.lambda = strong}};
+            },
+            spurious.options(60)) > 0.95);
+  CHECK(toy::accuracy(nudged, with(joint), nudged.options(60)) > 0.9);
+  CHECK(toy::accuracy(spurious, with(projected), spurious.options(60)) > 0.95);
+}
+
+TEST_CASE("AdversarialSamples of features and of images improve two Gaussians that source-only fails", "[transfer][toy]") {
+  const toy::Problem problem = toy::nudged(1.0);
+  Model<FeatureMaker> of_features{{.seed = 4}};
+  Model<ImageMaker> of_images{{.seed = 4}};
+  CHECK(toy::source_only(problem) < 0.8);
+  CHECK(toy::accuracy(
+            problem,
+            [&](auto& features, auto& labels) {
+              return AdversarialSamples{features, labels, of_features};
+            },
+            problem.options(100)) > 0.95);
+  CHECK(toy::accuracy(problem, [&](auto& features, auto& labels) {
+          return AdversarialSamples{features, labels, of_images};
+        }) > 0.95);
+}
+
+TEST_CASE("CycleGan undoes a move of the domain that source-only fails", "[transfer][toy]") {
+  const toy::Problem problem = toy::moved();
+  Model<ImageMaker> to_target{{.seed = 4}}, to_source{{.seed = 5}};
+  Model<Critic> source_critic{{.seed = 6}}, target_critic{{.seed = 7}};
+  CHECK(toy::source_only(problem) < 0.6);
+  const auto make = [&](auto& features, auto& labels) {
+    return CycleGan{features,
+                    labels,
+                    Translation{to_target, to_source, source_critic, target_critic},
+                    {.cycle = 1.0, .on_source = 0.0, .gan_rate = 0.01}};
+  };
+  CHECK(toy::accuracy(problem, make, problem.options(60)) > 0.95);
+}
