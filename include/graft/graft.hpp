@@ -1,17 +1,20 @@
 #pragma once
 /// \file graft.hpp  The whole library but for the optional readers (graft/io/...), which are includes of their own.
 #include "graft/config.hpp"
+#include "graft/core/net.hpp"
+#include "graft/core/tape.hpp"
+#include "graft/loss/supervised.hpp"
+// Above: what users' mistakes are found in. A compiler prints the way to it, which is shortest from here.
+
 #include "graft/core/copy_weights.hpp"
 #include "graft/core/model.hpp"
 #include "graft/core/outputs.hpp"
-#include "graft/core/tape.hpp"
 #include "graft/data/feature_loader.hpp"
 #include "graft/data/mnist.hpp"
 #include "graft/data/mnist_m.hpp"
 #include "graft/data/synthetic_digits.hpp"
 #include "graft/loss/conventions.hpp"
 #include "graft/loss/discrepancy.hpp"
-#include "graft/loss/supervised.hpp"
 #include "graft/loss/unsupervised.hpp"
 #include "graft/ops/list.hpp"
 #include "graft/optim/adam.hpp"
