@@ -64,8 +64,7 @@ void train_from(example::PhotoSession& session, const data::Features<float>& all
   auto head = example::linear_classifier<example::LinearHead<Vector<Numbers>>>(session, train);
   data::FeatureLoader<float> loader(train, {.batch = session.options.batch, .seed = session.options.seed});
   example::Supervised method(
-      std::move(loader), session.options.batch, {{0.01, 1.0}}, [&, &rest = rest] { return score(rest, head).accuracy(); },
-      head);
+      loader, session.options.batch, {{0.01, 1.0}}, [&, &rest = rest] { return score(rest, head).accuracy(); }, head);
   const History history = example::train_with(session, "features", method);
   example::report(session, "features", history, rest, head, names);
 }

@@ -156,17 +156,21 @@ int run(int argc, char** argv, const About& about, const std::function<void(Sess
   if (about.two_domains) app.add_option("--target", o.target, "the same of the target; its labels are used for scoring only");
   for (const Extra& extra : about.extras) app.add_option(extra.name, *extra.value, extra.text);
   for (const Flag& flag : about.flags) app.add_flag(flag.name, *flag.value, flag.text);
-  const auto defaults = [](auto data, auto synthetic) {
+  const auto defaults = [](auto data, auto synthetic, const std::string& words = "") {
     std::ostringstream text;
-    if (data > 0)
-      text << " (default " << data << "; synthetic digits " << synthetic << ")";
+    text << " (default ";
+    if (words.empty())
+      text << data;
     else
-      text << " (default: 128 from 20000 images on, else 32)";
+      text << words;
+    text << "; synthetic digits " << synthetic << ")";
     return text.str();
   };
-  app.add_option("--epochs", o.epochs, "passes over the longer training set" + defaults(about.epochs, about.synthetic_epochs))
+  app.add_option("--epochs", o.epochs,
+                 "passes over the longer training set" + defaults(about.epochs, about.synthetic_epochs, about.epochs_default))
       ->check(CLI::Range(1, 100000));
-  app.add_option("--batch", o.batch, "images of each domain in a step" + defaults(about.batch, about.synthetic_batch))
+  app.add_option("--batch", o.batch,
+                 "images of each domain in a step" + defaults(about.batch, about.synthetic_batch, about.batch_default))
       ->check(CLI::Range(1, 65536));
   if (about.adversarial)
     app.add_option("--lambda", o.lambda,

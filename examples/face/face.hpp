@@ -52,7 +52,8 @@ struct About {
   double synthetic_lambda = 0.3;
   bool adversarial = false;  ///< offers --lambda
   bool two_domains = true;
-  bool any_folders = false;  ///< --source and --target may hold a folder of images for each class
+  bool any_folders = false;                       ///< --source and --target may hold a folder of images for each class
+  std::string epochs_default{}, batch_default{};  ///< in words, where the example itself decides (epochs and batch are 0 then)
   std::vector<Extra> extras{};
   std::vector<Flag> flags{};
 };

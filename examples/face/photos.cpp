@@ -157,6 +157,7 @@ int run(int argc, char** argv, const PhotoAbout& about, const std::function<void
   } catch (const CLI::ParseError& error) {
     return app.exit(error);
   }
+  std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);  // whole lines, also into a pipe
   try {
     PhotoSession session(o, about);
     body(session);

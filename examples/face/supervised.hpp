@@ -28,8 +28,8 @@ class Supervised {
   struct Rate {
     double rate, decay;
   };
-  Supervised(Loader loader, int batch, std::vector<Rate> rates, std::function<double()> score, Models&... models)
-      : loader_(std::move(loader)), batch_(batch), rates_(std::move(rates)), score_(std::move(score)), models_(models...) {
+  Supervised(Loader& loader, int batch, std::vector<Rate> rates, std::function<double()> score, Models&... models)
+      : loader_(loader), batch_(batch), rates_(std::move(rates)), score_(std::move(score)), models_(models...) {
     (optimizers_.emplace_back(AdamOptions{.weight_decay = rates_[optimizers_.size()].decay}, models), ...);
   }
   [[nodiscard]] int steps_per_epoch() const { return loader_.steps_per_epoch(); }
@@ -81,7 +81,7 @@ class Supervised {
   void each_optimizer(F&& f) {
     for (std::size_t i = 0; i < optimizers_.size(); ++i) f("optimizer" + std::to_string(i) + "/", optimizers_[i]);
   }
-  Loader loader_;
+  Loader& loader_;
   Tape<float> tape_;
   int batch_;
   std::vector<Rate> rates_;

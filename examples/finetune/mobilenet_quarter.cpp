@@ -25,7 +25,7 @@ void from_scratch(PhotoSession& session, const Photos& photos, const TuneOptions
                               .augment = {data::flip_horizontal(), data::flip_vertical(options.turns == 8 ? 0.5 : 0.0)}});
   const auto test = [&] { return score(photos.rest, normalize, model); };
   Supervised method(
-      std::move(loader), batch, {{options.rate, 0.01}}, [&] { return test().accuracy(); }, model);
+      loader, batch, {{options.rate, 0.01}}, [&] { return test().accuracy(); }, model);
   const History history = train_with(session, "scratch", method);
   Confusion confusion(photos.rest.classes());
   std::vector<float> shown;

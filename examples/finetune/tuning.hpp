@@ -36,9 +36,9 @@ class Tuning {
   void frozen() {
     const auto train = through(above_, train_), rest = through(above_, rest_);
     auto head = linear_classifier(train);
+    auto batches = loader(train);
     Supervised method(
-        loader(train), session_.options.batch, {{options_.rate, options_.decay}}, [&] { return score(rest, head).accuracy(); },
-        head);
+        batches, session_.options.batch, {{options_.rate, options_.decay}}, [&] { return score(rest, head).accuracy(); }, head);
     const History history = train_with(session_, "frozen", method);
     report(session_, "frozen", history, rest, head, photos_.rest.class_names(), &photos_.rest);
     if (options_.check_cache) check_cache();
@@ -55,8 +55,9 @@ class Tuning {
         plan.push_back({options_.head_epochs, s.name});
     }
     freeze(body);
+    auto batches = loader(train_);
     Supervised method(
-        loader(train_), session_.options.batch, {{options_.body_rate, options_.body_decay}, {options_.rate, options_.decay}},
+        batches, session_.options.batch, {{options_.body_rate, options_.body_decay}, {options_.head_rate, options_.decay}},
         [&] { return score(rest_, body, head).accuracy(); }, body, head);
     const History history = train_with(session_, "partial", method, GradualUnfreezing(body, plan, false));
     report(session_, "partial", history, through(body, rest_), head, photos_.rest.class_names(), &photos_.rest);

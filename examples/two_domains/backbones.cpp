@@ -75,9 +75,9 @@ const std::vector<MethodInfo>& method_list() {
 
 void print_lists() {
   std::printf("methods\n");
-  for (const MethodInfo& m : method_list()) std::printf("  %-16s %s\n", m.name.c_str(), m.text.c_str());
+  for (const MethodInfo& m : method_list()) std::printf("  %-20s %s\n", m.name.c_str(), m.text.c_str());
   std::printf("backbones\n");
-  for (const Backbone& b : backbones()) std::printf("  %-16s %s\n", b.name.c_str(), b.text.c_str());
+  for (const Backbone& b : backbones()) std::printf("  %-20s %s\n", b.name.c_str(), b.text.c_str());
 }
 
 }  // namespace example

@@ -12,6 +12,7 @@ struct Ganin2015 : SmallTranslation, NormNets<Classes> {
   struct Labels
       : graft::Net<Features::output, graft::Dense<100>, graft::ReLU, graft::Dense<100>, graft::ReLU, graft::Dense<Classes>> {};
   struct Domains : graft::Net<Features::output, graft::Dense<100>, graft::ReLU, graft::Dense<2>> {};
+  struct MapDomains : graft::Net<graft::Vector<1024>, graft::Dense<100>, graft::ReLU, graft::Dense<1>> {};
   struct Generator : graft::Net<Features::output, graft::Dense<128>, graft::ReLU, graft::Dense<768>> {};
   static constexpr bool reads_images = true;
   static constexpr graft::Initialiser initialiser = graft::Initialiser::torch_uniform;

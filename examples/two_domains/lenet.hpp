@@ -13,6 +13,7 @@ struct TutorialLeNet : SmallTranslation, NormNets<Classes> {
                    graft::MaxPool2D<2>, graft::Flatten, graft::Dropout<0.5>, graft::Dense<100>, graft::ReLU> {};
   struct Labels : graft::Net<Features::output, graft::Dense<128>, graft::ReLU, graft::Dense<Classes>> {};
   struct Domains : graft::Net<Features::output, graft::Dense<128>, graft::ReLU, graft::Dense<2>> {};
+  struct MapDomains : graft::Net<graft::Vector<1024>, graft::Dense<100>, graft::ReLU, graft::Dense<1>> {};
   struct Generator : graft::Net<Features::output, graft::Dense<128>, graft::ReLU, graft::Dense<100>> {};
   static constexpr bool reads_images = true;
   static constexpr graft::Initialiser initialiser = graft::Initialiser::glorot_uniform;

@@ -4,6 +4,7 @@
 
 #include <graft/transfer/adabn.hpp>
 #include <graft/transfer/adversarial_samples.hpp>
+#include <graft/transfer/cdan.hpp>
 #include <graft/transfer/curriculum.hpp>
 #include <graft/transfer/cycle_gan.hpp>
 #include <graft/transfer/dan.hpp>
@@ -39,6 +40,10 @@ void for_each_method(F&& f) {
   f("dann", "a domain head behind a reversed gradient (Ganin et al. 2016)", [](auto& n, const Settings& s) {
     return Dann{n.features(), n.labels(), n.domains(), s.with<DannOptions>()};
   });
+  f("cdan", "as dann, the domain head also sees what the features are taken for (Long et al. 2018)",
+    [](auto& n, const Settings& s) {
+      return Cdan{n.features(), n.labels(), n.map_domains(), s.with<CdanOptions>()};
+    });
   f("dann_three_adam", "DANN with three optimisers, BatchNorm and a swapped-label adversary", [](auto& n, const Settings& s) {
     return DannThreeAdam{n.norm_features(), n.norm_labels(), n.norm_domains(), s.with<DannThreeAdamOptions>()};
   });
@@ -51,16 +56,13 @@ void for_each_method(F&& f) {
   f("mcc", "minimum class confusion on the target (Jin et al. 2020)", [](auto& n, const Settings& s) {
     return Mcc{n.features(), n.labels(), s.with<MccOptions>()};
   });
-  f(
-      "pseudo_labels", "the target learns from what the source's classifier is sure of (Lee 2013)",
-      [](auto& n, const Settings&) requires(n.reads_images) {
-        return PseudoLabels{n.features(), n.labels()};
-      });
-  f(
-      "curriculum", "pseudo-labels that enter from easy to hard (Bengio et al. 2009, Zou et al. 2018)",
-      [](auto& n, const Settings&) requires(n.reads_images) {
-        return Curriculum{n.features(), n.labels()};
-      });
+  f("pseudo_labels", "the target learns from what the source's classifier is sure of (Lee 2013)", [](auto& n, const Settings&) {
+    return PseudoLabels{n.features(), n.labels()};
+  });
+  f("curriculum", "pseudo-labels that enter from easy to hard (Bengio et al. 2009, Zou et al. 2018)",
+    [](auto& n, const Settings&) {
+      return Curriculum{n.features(), n.labels()};
+    });
   f("adversarial_samples", "a generator makes features that are misjudged, and they are learnt from (Volpi et al. 2018)",
     [](auto& n, const Settings&) {
       return AdversarialSamples{n.features(), n.labels(), n.generator()};

@@ -9,9 +9,9 @@
 
 namespace example {
 
-/// Models of the nets of B. B has Features, Labels, Domains (two outputs), Generator (features to features), NormFeatures,
-/// NormLabels, NormDomains (with BatchNorm; one output), the initialiser, and reads_images; where that is true also Translator
-/// (images to images) and Critic.
+/// Models of the nets of B. B has Features, Labels, Domains (two outputs), MapDomains (on 1024 numbers, one output), Generator
+/// (features to features), NormFeatures, NormLabels, NormDomains (with BatchNorm; one output), the initialiser, and
+/// reads_images; where that is true also Translator (images to images) and Critic.
 template <class B>
 class Nets {
  public:
@@ -21,6 +21,7 @@ class Nets {
   auto& features() { return model<typename B::Features>(0); }
   auto& labels() { return silenced<typename B::Labels>(1); }
   auto& domains() { return model<typename B::Domains>(2); }
+  auto& map_domains() { return model<typename B::MapDomains>(2); }
   auto& generator() { return model<typename B::Generator>(3); }
   auto& norm_features() { return model<typename B::NormFeatures>(0); }
   auto& norm_labels() { return silenced<typename B::NormLabels>(1); }

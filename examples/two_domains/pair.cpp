@@ -117,7 +117,8 @@ std::vector<std::string> without(const std::vector<std::string>& all, const std:
 
 Folder look_into(const fs::path& path) {
   graft::data::detail::check_folder(path, "a folder with IDX files or with a folder of images for each class");
-  Folder folder{.path = path};
+  Folder folder;
+  folder.path = path;
   if (has_idx(path, "train")) {
     folder.idx = true;
     const auto labels = graft::data::read_idx(graft::data::find_idx(path, "train-labels", "idx1"), 1);

@@ -31,8 +31,9 @@ Pair digits(Session& session) {
 
 About two_domains_about(const std::string& name, const std::string& text, TwoDomains& given) {
   About about{.name = name, .text = text};
-  about.batch = 0;
-  about.epochs = 30;
+  about.batch = about.epochs = 0;  // prepare() decides
+  about.batch_default = "128 from 20000 images on, else 32";
+  about.epochs_default = "30; behind a frozen trunk 100";
   for (const MethodInfo& m : method_list()) about.methods.push_back(m.name);
   about.methods.push_back("list");
   about.usual = {"source_only", "dann"};
@@ -84,7 +85,8 @@ Ready prepare(Session& session, const TwoDomains& given) {
                 most_classes, " (examples/two_domains).");
   session.name_domains(ready.pair.source_name, ready.pair.target_name);
   const std::size_t longer = std::max(ready.pair.source.size(), ready.pair.target.size());
-  ready.settings.epochs = o.epochs;
+  if (session.options.epochs == 0) session.options.epochs = nets->pretrained ? 100 : 30;
+  ready.settings.epochs = session.options.epochs;
   ready.settings.batch = o.batch > 0 ? o.batch : longer >= 20000 ? 128 : 32;
   ready.backbone = nets->name;
   std::printf("source %s: %zu images to train, %zu to test; target %s: %zu and %zu; %s, batch %d, %d epochs\n",
