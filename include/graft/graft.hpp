@@ -29,6 +29,7 @@
 #include "graft/transfer/adversarial_samples.hpp"
 #include "graft/transfer/audit.hpp"
 #include "graft/transfer/cdan.hpp"
+#include "graft/transfer/cmd.hpp"
 #include "graft/transfer/curriculum.hpp"
 #include "graft/transfer/cycle_gan.hpp"
 #include "graft/transfer/dan.hpp"

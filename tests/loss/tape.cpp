@@ -148,6 +148,25 @@ TEST_CASE("a detached batch and a fixed model get no gradient", "[loss]") {
   CHECK(through[0] != 0.0);
 }
 
+TEST_CASE("domains that BatchNorm keeps apart give the gradient of two passes", "[loss]") {
+  struct Norm : Net<Vector<4>, BatchNorm<>, Dense<3>, BatchNorm<>> {};
+  const std::vector<double> x = support::numbers<double>(24, 3);
+  std::vector<std::vector<double>> gradients;
+  for (const bool joined : {true, false}) {
+    Model<Norm, Cpu, double> model{{.seed = 1}};
+    Tape<double> tape;
+    tape.domain_norm = DomainNorm::separate;
+    const auto loss = [&] {
+      if (joined) return mean_squared_error(tape(model, Rows<double>{x.data(), 6, 2}), 0.3);
+      const auto source = mean_squared_error(tape(model, Rows<double>{x.data(), 2, 2}), 0.3);
+      return (1.0 / 3.0) * source + (2.0 / 3.0) * mean_squared_error(tape(model, Rows<double>{x.data() + 8, 4, 0}), 0.3);
+    }();
+    backward(loss);
+    gradients.emplace_back(model.gradients().begin(), model.gradients().end());
+  }
+  CHECK(reference::error(gradients[0], gradients[1]) < 1e-13);
+}
+
 TEST_CASE("losses refuse what does not belong together, in a sentence", "[loss]") {
   Pair pair;
   const auto attempt = [&](auto&& make) { pair.gradient(make); };

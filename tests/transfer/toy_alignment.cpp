@@ -1,5 +1,6 @@
 // Methods that align the domains improve problems of two Gaussians that source-only fails.
 #include <graft/transfer/adabn.hpp>
+#include <graft/transfer/cmd.hpp>
 #include <graft/transfer/dan.hpp>
 #include <graft/transfer/ddc.hpp>
 #include <graft/transfer/deep_coral.hpp>
@@ -22,6 +23,17 @@ TEST_CASE("Ddc, Dan and DeepCoral improve two Gaussians that source-only fails",
   CHECK(toy::accuracy(problem, [](auto& features, auto& labels) {
           return DeepCoral{features, labels, {.lambda = {10.0}}};
         }) > 0.95);
+}
+
+TEST_CASE("Cmd improves two Gaussians that source-only fails", "[transfer][toy]") {
+  struct Bounded : Net<Vector<2>, Dense<16>, ReLU, Dense<8>, Sigmoid> {};
+  struct Labels : Net<Bounded::output, Dense<2>> {};
+  const toy::Problem problem = toy::nudged(1.0);
+  CHECK(toy::source_only<Bounded, Labels>(problem) < 0.8);
+  const auto make = [](auto& features, auto& labels) {
+    return Cmd{features, labels, {.lambda = {1.0, 10.0}, .recipe = {.rate = {.mu0 = 0.1}}}};
+  };
+  CHECK(toy::accuracy<Bounded, Labels>(problem, make, problem.options(60)) > 0.9);
 }
 
 TEST_CASE("Adabn undoes a move of the domain that source-only fails", "[transfer][toy]") {
