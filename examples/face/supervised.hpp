@@ -130,6 +130,17 @@ Model<Head> linear_classifier(const PhotoSession& session, const data::Features<
   return head;
 }
 
+/// Sets the head of linear_classifier() to the linear discriminant of these features in closed form (Fisher 1936; the classes'
+/// common covariance drawn towards a multiple of the identity by `shrinkage`, Friedman 1989): logits x S^-1 m_c - m_c S^-1 m_c
+/// / 2.
+void set_discriminant(float* weights, float* bias, const data::Features<float>& features, double shrinkage);
+template <class Head>
+Model<Head> discriminant(const PhotoSession& session, const data::Features<float>& features, double shrinkage) {
+  Model<Head> head = linear_classifier<Head>(session, features);
+  set_discriminant(head.array("predictions/w"), head.array("predictions/b"), features, shrinkage);
+  return head;
+}
+
 /// data::split_stratified for features: the same images for the same labels, share and seed.
 struct FeatureParts {
   data::Features<float> train, rest;

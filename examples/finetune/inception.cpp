@@ -9,8 +9,9 @@ void tune_inception(PhotoSession& session, const Photos& photos, const TuneOptio
                     const std::filesystem::path& weights) {
   using Trunk = Cut<models::InceptionV3<>, "avg_pool">;
   // Keras counts layers by depth: its first 172 are all up to mixed5, and of mixed6's branches these.
-  tune<Trunk, "mixed5">(session, photos, options, weights,
-                        {"conv2d_54/*", "batch_normalization_54/*", "conv2d_55/*", "batch_normalization_55/*", "conv2d_51/*"});
+  tune<Trunk, "mixed5", "mixed2", "mixed7", "mixed10">(
+      session, photos, options, weights,
+      {"conv2d_54/*", "batch_normalization_54/*", "conv2d_55/*", "batch_normalization_55/*", "conv2d_51/*"});
 }
 
 }  // namespace example

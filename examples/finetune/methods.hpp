@@ -15,6 +15,7 @@ struct TuneOptions {
   int turns = 8;               ///< copies of each training image: mirrored (2), and turned by quarters (8)
   double rate = 0.01;          ///< of `frozen`'s classifier
   double decay = 1.0;          ///< of a classifier's weights (AdamW)
+  double shrinkage = 0.2;      ///< of `features`' covariance
   double head_rate = 0.01;     ///< of `partial`'s classifier
   double body_rate = 0.00005;  ///< of the layers that are tuned
   double body_decay = 0.05;

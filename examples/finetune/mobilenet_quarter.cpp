@@ -9,7 +9,8 @@ using Trunk = Cut<models::MobileNetV1<0.25>, "global_average_pooling2d">;
 
 void tune_mobilenet_quarter(PhotoSession& session, const Photos& photos, const TuneOptions& options,
                             const std::filesystem::path& weights) {
-  tune<Trunk, "conv_pw_11_relu">(session, photos, options, weights);
+  tune<Trunk, "conv_pw_11_relu", "conv_pw_5_relu", "conv_pw_8_relu", "conv_pw_11_relu", "conv_pw_13_relu">(session, photos,
+                                                                                                           options, weights);
 }
 
 void from_scratch(PhotoSession& session, const Photos& photos, const TuneOptions& options) {

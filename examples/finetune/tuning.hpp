@@ -19,17 +19,40 @@ class Tuning {
   using Above = Behind<Whole, Last>;
   using Head = LinearHead<Whole::output>;
 
-  Tuning(PhotoSession& session, const Photos& photos, const TuneOptions& options, const std::filesystem::path& weights)
-      : session_(session), photos_(photos), options_(options) {
+  Tuning(PhotoSession& session, const Photos& photos, const TuneOptions& options)
+      : session_(session), photos_(photos), options_(options) {}
+
+  /// Runs the images through the frozen layers, once.
+  void prepare(const std::filesystem::path& weights) {
     const io::LoadOptions load{.names = io::names::keras(), .allow_unused = true};
     std::printf("%s\n", io::load(frozen_, weights, load).summary().c_str());
     if constexpr (Above::parameter_count != 0) io::load(above_, weights, load);
     const double start = now();
-    const auto train = turned(photos.train, options.turns);
+    const auto train = turned(photos_.train, options_.turns);
     train_ = cache_.features(frozen_, train, normalize_);
-    rest_ = cache_.features(frozen_, photos.rest, normalize_);
+    rest_ = cache_.features(frozen_, photos_.rest, normalize_);
     std::printf("outputs of the %d frozen layers, computed once: %zu + %zu images in %.1f s, %.0f MB in memory\n",
                 Frozen::layers, train_.size(), rest_.size(), now() - start, static_cast<double>(cache_.memory_used()) / 1e6);
+  }
+
+  /// All convolutions frozen, and their outputs at several depths averaged over the image: a linear discriminant on these.
+  template <Name... Levels>
+  void features(const std::filesystem::path& weights) {
+    Model<Whole> whole;
+    io::load(whole, weights, {.names = io::names::keras(), .allow_unused = true});
+    const double start = now();
+    const auto train = at_levels<Levels...>(whole, turned(photos_.train, options_.turns));
+    const auto rest = at_levels<Levels...>(whole, photos_.rest);
+    auto head = discriminant<LinearHead<Vector<wide<Levels...>>>>(session_, train, options_.shrinkage);
+    Row row;
+    row.set("epoch", 1);
+    row.set("seconds", now() - start);
+    row.set("images_per_second", static_cast<double>(train.size() + rest.size()) / (now() - start));
+    row.set("target_accuracy", score(rest, head).accuracy());
+    History history;
+    history.add(row);
+    std::printf("features: a discriminant on %d numbers an image, in closed form\n", wide<Levels...>);
+    report(session_, "features", history, rest, head, photos_.rest.class_names(), &photos_.rest);
   }
 
   /// All convolutions frozen: a linear classifier on their features.
@@ -64,6 +87,38 @@ class Tuning {
   }
 
  private:
+  template <Name Level>
+  static constexpr Shape at_level = FirstLayers<Whole, layer_index<Whole, Level>() + 1>::output;
+  template <Name... Levels>
+  static constexpr int wide = (at_level<Levels>.c + ...);
+
+  /// The images' outputs at these layers, each channel's mean, one behind the other.
+  template <Name... Levels>
+  data::Features<float> at_levels(Model<Whole>& whole, const data::Labelled& set) const {
+    constexpr std::size_t width = static_cast<std::size_t>(wide<Levels...>), batch = 32;
+    std::vector<float> out(set.size() * width);
+    std::vector<float> maps[] = {std::vector<float>(batch * at_level<Levels>.size())...};
+    constexpr Shape shapes[] = {at_level<Levels>...};
+    std::size_t done = 0;
+    data::for_each_batch<float>(set, Whole::input, batch, normalize_, [&](const data::Batch<float>& images) {
+      [&]<std::size_t... Is>(std::index_sequence<Is...>) {
+        predict_at<Levels...>(whole, images.images, images.count, maps[Is].data()...);
+      }
+      (std::make_index_sequence<sizeof...(Levels)>{});
+      for (std::size_t i = 0; i < static_cast<std::size_t>(images.count); ++i, ++done) {
+        float* to = out.data() + done * width;
+        for (std::size_t level = 0; level < sizeof...(Levels); ++level) {
+          const std::size_t channels = static_cast<std::size_t>(shapes[level].c), places = shapes[level].size() / channels;
+          const float* from = maps[level].data() + i * shapes[level].size();
+          for (std::size_t p = 0; p < places; ++p)
+            for (std::size_t c = 0; c < channels; ++c) to[c] += from[p * channels + c] / static_cast<float>(places);
+          to += channels;
+        }
+      }
+    });
+    return {set.name(), Vector<wide<Levels...>>, std::move(out), set.labels(), set.classes()};
+  }
+
   Model<Head> linear_classifier(const data::Features<float>& features) {
     return example::linear_classifier<Head>(session_, features);
   }
@@ -114,13 +169,16 @@ void Tuning<Whole, Last>::check_cache() {
   if (!equal) fail("training on cached features gave other weights than training with the trunk in front; this is a bug.");
 }
 
-/// Both methods, or the one that is wanted.
-template <class Whole, Name Last>
+/// The methods that are wanted; `Levels` are the depths that `features` looks at.
+template <class Whole, Name Last, Name... Levels>
 void tune(PhotoSession& session, const Photos& photos, const TuneOptions& options, const std::filesystem::path& weights,
           const std::vector<std::string>& also_frozen = {}) {
-  Tuning<Whole, Last> tuning(session, photos, options, weights);
-  if (session.wants("frozen", {"frozen", "partial"})) tuning.frozen();
-  if (session.wants("partial", {"frozen", "partial"})) tuning.partial(also_frozen);
+  Tuning<Whole, Last> tuning(session, photos, options);
+  const std::vector<std::string> usual{"frozen", "features"};
+  if (session.wants("frozen", usual) || session.wants("partial", usual)) tuning.prepare(weights);
+  if (session.wants("frozen", usual)) tuning.frozen();
+  if (session.wants("partial", usual)) tuning.partial(also_frozen);
+  if (session.wants("features", usual)) tuning.template features<Levels...>(weights);
 }
 
 }  // namespace example
