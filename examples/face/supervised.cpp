@@ -28,7 +28,7 @@ void set_discriminant(float* weights, float* bias, const data::Features<float>& 
   Eigen::MatrixXd within = Eigen::MatrixXd::Zero(d, d);
   within.selfadjointView<Eigen::Lower>().rankUpdate(x.transpose(), (1.0 - shrinkage) / static_cast<double>(n));
   const double spread = x.squaredNorm() / static_cast<double>(n) / static_cast<double>(d);
-  within.diagonal().array() += shrinkage * spread;
+  within.diagonal().array() += shrinkage * spread + 1e-9;  // images that are all the same spread nothing
   const Eigen::MatrixXd directions = within.selfadjointView<Eigen::Lower>().llt().solve(means.transpose());
   for (Eigen::Index c = 0; c < classes; ++c) {
     for (Eigen::Index k = 0; k < d; ++k) weights[k * most_classes + c] = static_cast<float>(directions(k, c));
