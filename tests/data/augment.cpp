@@ -210,7 +210,8 @@ TEST_CASE("an augmented stream: the same bits for any threads, prefetch or resum
   CHECK(read(options, 0, 14) != plain);
   // one image a pass, in order, changed anew each time
   data::Loader<float> one(images(1, 8, 3), Image<8, 8, 3>, {.batch = 1, .augment = {data::rotate(40)}});
-  const std::vector<float> first(one.next().images, one.next().images + 192);
+  const auto batch = one.next();
+  const std::vector<float> first(batch.images, batch.images + 192);
   const auto again = one.next();
   CHECK_FALSE(std::equal(first.begin(), first.end(), again.images));
 

@@ -24,11 +24,12 @@ GRAFT_BEGIN
 namespace kernel {
 namespace detail {
 
-/// exp of every lane.
+/// exp of every lane. Below -1000 it is 0 in any case, and xsimd would turn numbers into integers that hold no such; a lane
+/// that is not a number stays one.
 template <class T>
 GRAFT_INLINE Vec<T> exponential(Vec<T> x) {
   if constexpr (requires { typename Vec<T>::Batch; }) {
-    return {xsimd::exp(x.value)};
+    return {xsimd::exp(xsimd::max(typename Vec<T>::Batch(T{-1000}), x.value))};
   } else {
     return {std::exp(x.value)};
   }
