@@ -11,7 +11,7 @@ need() {
   $sudo apt-get update -qq >/dev/null || { echo "apt-get update failed; is there a network?" >&2; exit 1; }
   $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null || { echo "the installation of ${missing[*]} failed" >&2; exit 1; }
 }
-need_library() { need g++ cmake ninja-build pkg-config libeigen3-dev libxsimd-dev libxtensor-dev zlib1g-dev libstb-dev libtiff-dev nlohmann-json3-dev libhdf5-dev; }
+need_library() { need g++ cmake ninja-build pkg-config libeigen3-dev libxsimd-dev libxtensor-dev zlib1g-dev libstb-dev libtiff-dev libhdf5-dev; }
 # Configures a preset once; ninja does so again when a CMake file changes.
 configure() {
   local preset=$1; shift

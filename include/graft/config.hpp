@@ -55,6 +55,13 @@
   }               \
   }
 
+/// Before a function that does not run per step: it is compiled for size, which takes the compiler half the time.
+#if defined(__GNUC__)
+#define GRAFT_COLD __attribute__((cold))
+#else
+#define GRAFT_COLD
+#endif
+
 #define GRAFT_STRING_(x) #x
 #define GRAFT_STRING(x) GRAFT_STRING_(x)
 

@@ -61,6 +61,29 @@ TEST_CASE("tensors are written and read back", "[io]") {
   CHECK(io::read_safetensors(scratch / "t").tensors().size() == 6);
 }
 
+TEST_CASE("names and metadata of any text go through a file unchanged", "[io]") {
+  const Scratch scratch;
+  const double number[] = {1};
+  const std::string odd = "quote\" slash\\ tab\t zero" + std::string(1, '\0') + " \xc3\xa4 \xe2\x82\xac \xf0\x9f\x90\x85";
+  io::write_safetensors(scratch / "t", {io::tensor(odd, {1}, number)}, {{odd, odd}});
+  const io::TensorFile file = io::read_safetensors(scratch / "t");
+  CHECK(file.contains(odd));
+  CHECK(file.metadata().at(odd) == odd);
+  CHECK_THROWS_AS(io::write_safetensors(scratch / "t", {io::tensor("__metadata__", {1}, number)}), Error);
+}
+
+TEST_CASE("a header may have white space, escapes, and entries that nobody asked for", "[io]") {
+  const Scratch scratch;
+  scratch.put(
+      "t",
+      file_of(
+          " {\n \"\\u0061\\ud83d\\udc05\\/\" :\t{ \"more\" : [ { } , -1.5e3, null ] , \"dtype\" : \"F64\" , \"shape\" : [ ] , "
+          "\"data_offsets\" : [ 0 , 8 ] } , \"__metadata__\" : { } }  \r\n",
+          std::string(8, '\0')));
+  const io::TensorFile file = io::read_safetensors(scratch / "t");
+  CHECK(file.get<double>("a\xf0\x9f\x90\x85/") == std::vector<double>{0.0});
+}
+
 TEST_CASE("half precisions are converted", "[io]") {
   const Scratch scratch;
   // F16: 1, -2, largest, smallest subnormal, infinity, NaN. BF16: 1, -2.
@@ -138,6 +161,28 @@ TEST_CASE("hostile safetensors headers are refused in sentences", "[io]") {
       file_of(R"({"a":)" + entry("U8", "6", "0,6") + R"(,"b":)" + entry("U8", "4", "4,8") + "}", eight),
       file_of(R"({"a":)" + entry("U8", "3", "0,3") + R"(,"b":)" + entry("U8", "4", "4,8") + "}", eight),
       file_of(R"({"a":)" + entry("U8", "8", "0,8") + R"(,"a":)" + entry("U8", "8", "0,8") + "}", eight),
+      one(entry("F32", "02", "0,8")),
+      one(entry("F32", "2e0", "0,8")),
+      one(entry("F32", "2", "0,8") + " x"),
+      one(entry("F32", "2", "0,8,8")),
+      one(entry("F32", "2,", "0,8")),
+      one(R"({"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]})"),
+      one(R"({"dtype":F32,"shape":[2],"data_offsets":[0,8]})"),
+      one(R"({"dtype":"F32","shape":[2],"data_offsets":[0,8],"more":[[[[1]]]]})"),
+      one(R"({"dtype":"F32","shape":[2],"data_offsets":[0,8],"more":})"),
+      file_of("{\"\xff\":" + entry("U8", "8", "0,8") + "}", eight),
+      file_of("{\"\xc0\xaf\":" + entry("U8", "8", "0,8") + "}", eight),
+      file_of("{\"\xed\xa0\x80\":" + entry("U8", "8", "0,8") + "}", eight),
+      file_of("{\"line\nbreak\":" + entry("U8", "8", "0,8") + "}", eight),
+      file_of(R"({"\x":)" + entry("U8", "8", "0,8") + "}", eight),
+      file_of(R"({"\ud800":)" + entry("U8", "8", "0,8") + "}", eight),
+      file_of(R"({"\ud800\u0041":)" + entry("U8", "8", "0,8") + "}", eight),
+      file_of(R"({"\udc00":)" + entry("U8", "8", "0,8") + "}", eight),
+      file_of(R"({"\u12g4":)" + entry("U8", "8", "0,8") + "}", eight),
+      file_of(R"({"a":)" + entry("U8", "8", "0,8") + R"(} {)", eight),
+      file_of(R"({"a)", eight),
+      file_of(R"({"a\)", eight),
+      file_of(R"({"a\u12)", eight),
   };
   for (const std::string& bytes : hostile) {
     INFO(bytes.substr(0, 120));

@@ -4,11 +4,10 @@
 #include "graft/config.hpp"
 #include "graft/core/chain_run.hpp"
 #include "graft/core/layer.hpp"
-#include "graft/core/named.hpp"
+#include "graft/core/rules.hpp"
 
 #include <array>
 #include <cstddef>
-#include <string>
 #include <utility>
 
 GRAFT_BEGIN
@@ -43,12 +42,6 @@ struct Plan {
 };
 
 namespace detail {
-/// What the plan asks a layer, so that one function plans all chains of a length.
-struct LayerRules {
-  Fit (*fit)(Shape) = nullptr;
-  Counts (*counts)(Shape) = nullptr;
-};
-
 /// Decides which neighbours run as one kernel, and what runs in place.
 template <int N>
 constexpr void fuse(Plan<N>& p, const std::array<Traits, N + 1>& traits) {
@@ -118,25 +111,10 @@ struct Chain {
   static constexpr std::array<Traits, count + 1> traits{Ls::traits..., Traits{}};
   static constexpr std::size_t at(int i) { return static_cast<std::size_t>(i); }
 
-  static constexpr std::array<detail::LayerRules, count + 1> rules{detail::LayerRules{&Ls::fit, &counts_of<Ls>}...,
-                                                                   detail::LayerRules{}};
+  static constexpr std::array<LayerRules, count + 1> rules{detail::rules_of<Ls>()..., LayerRules{}};
 
   /// The plan for samples of shape `in`. After a misfit the remaining shapes repeat the last good one.
   static constexpr PlanType plan(Shape in) { return detail::make_plan<count>(in, rules, traits); }
-
-  template <class V>
-  static constexpr void visit(Shape in, V&& v) {
-    (void)in;
-    (void)v;
-    ((Ls::visit(in, v), in = Ls::fit(in).out), ...);
-  }
-
-  /// visitor(name, weight) over all arrays, in the order of visit(). A name is a path (core/named.hpp) that begins with `path`.
-  template <class V>
-  static void visit_names([[maybe_unused]] Shape in, [[maybe_unused]] const std::string& path, [[maybe_unused]] V& visitor) {
-    [[maybe_unused]] int ordinal = 0;
-    ((visit_one<Ls>(in, path, ordinal, visitor)), ...);
-  }
 
   template <class T>
   using Record = ChainRecord<T>;
@@ -158,15 +136,6 @@ struct Chain {
   }
 
  private:
-  template <class L, class V>
-  static void visit_one(Shape& in, const std::string& path, int& ordinal, V& visitor) {
-    if (counts_of<L>(in).arrays > 0) {
-      detail::visit_arrays<L>(in, detail::path_of<L>(path, ordinal), visitor);
-      ++ordinal;
-    }
-    in = L::fit(in).out;
-  }
-
   /// The layers' functions; those before `trained` have no way back, which is never instantiated.
   template <int trained, class T, std::size_t... Is>
   static constexpr std::array<detail::Step<T>, sizeof...(Ls) + 1> make_steps(std::index_sequence<Is...>) {

@@ -76,7 +76,7 @@ struct Steps {
     here.fixed_statistics = base.fixed_statistics + p.statistic_arrays[i];
     return here;
   }
-  void trace(const char* direction, int i, int n, double begin) const {
+  GRAFT_COLD void trace(const char* direction, int i, int n, double begin) const {
     const std::string kernel = step[i].kernel != nullptr ? step[i].kernel(p.shape[i], n, p.epilogue[i]) : "";
     trace_layer(direction, i, step[i].name, n, p.shape[i], p.shape[p.last[i] + 1], p.epilogue[i], kernel, begin);
   }

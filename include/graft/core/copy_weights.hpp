@@ -36,8 +36,8 @@ struct CopyReport {
 
 namespace detail {
 template <class From, class To>
-void copy_segments(const std::vector<Segment>& from, const From* source, const std::vector<Segment>& to, To* target,
-                   std::string_view pattern, CopyReport& report) {
+GRAFT_COLD void copy_segments(const std::vector<Segment>& from, const From* source, const std::vector<Segment>& to, To* target,
+                              std::string_view pattern, CopyReport& report) {
   std::vector<bool> used(from.size());
   for (const Segment& t : to) {
     if (!matches(pattern, t.name)) continue;

@@ -87,10 +87,19 @@ struct Counts {
   int statistic_arrays = 0;
   int arrays = 0;
 };
-template <class L>
-constexpr Counts counts_of(Shape in) {
-  Counts counts;
-  L::visit(in, [&](const Weight& weight) {
+/// Who is told of a layer's arrays. One type for all who ask, so that a layer's visit() is compiled once.
+struct WeightVisitor {
+  constexpr virtual void operator()(const Weight& weight) = 0;
+
+ protected:
+  constexpr WeightVisitor() = default;
+  constexpr ~WeightVisitor() = default;
+};
+
+namespace detail {
+struct CountWeights final : WeightVisitor {
+  Counts counts{};
+  constexpr void operator()(const Weight& weight) override {
     ++counts.arrays;
     if (is_statistic(weight.role)) {
       counts.statistics += weight.count();
@@ -98,8 +107,15 @@ constexpr Counts counts_of(Shape in) {
     } else {
       counts.parameters += weight.count();
     }
-  });
-  return counts;
+  }
+};
+}  // namespace detail
+
+template <class L>
+constexpr Counts counts_of(Shape in) {
+  detail::CountWeights visitor;
+  L::visit(in, static_cast<WeightVisitor&>(visitor));
+  return visitor.counts;
 }
 
 /// What BatchNorm normalises by: the batch in training and the running statistics else (phase), or always the one or the other.

@@ -26,27 +26,31 @@ struct ModelOptions {
   double bias = 0.0;                                      ///< biases' first value
 };
 
-/// A network of type N with parameters of type T on `Device`, the only place where a user names the device.
-template <class N, class Device = Cpu, class T = float>
-class Model {
-  static_assert(std::is_same_v<Device, Cpu>, "graft: this build has kernels for the Cpu only.");
+namespace detail {
+/// What a model must know of its net, as values.
+struct NetFacts {
+  ChainRules layers;
+  Shape input;
+  const std::size_t* parameters;  ///< offset of each layer's, and their number
+  const std::size_t* statistics;
+  int statistic_arrays;
+  int first_trained;
+};
+template <class N>
+constexpr NetFacts facts_of() {
+  return {{N::layers, N::Layers::rules.data()},
+          N::input,
+          N::plan.parameters.data(),
+          N::plan.statistics.data(),
+          N::statistic_arrays,
+          N::first_trained};
+}
+}  // namespace detail
 
+/// What every model has, whatever its net: numbers of type T, cut into named segments.
+template <class T>
+class ModelBase {
  public:
-  using Network = N;
-  using Scalar = T;
-  static constexpr Shape input = N::input;
-  static constexpr Shape output = N::output;
-
-  explicit Model(ModelOptions options = {})
-      : name(std::move(options.name)),
-        seed(options.seed),
-        values_(N::parameter_count),
-        gradients_(N::parameter_count),
-        statistics_(N::statistic_count),
-        fixed_statistics_(static_cast<std::size_t>(N::statistic_arrays)) {
-    reset(options);
-  }
-
   std::string name;
   std::uint64_t seed;
   int domain = 0;  ///< whose running statistics predict() uses: 0 the source's (or the only ones), 1 the target's
@@ -71,7 +75,7 @@ class Model {
   [[nodiscard]] bool has_target_statistics() const { return target_.size() > 0; }
 
   /// First number of the named array ("0/w", "1/running_mean"). Throws Error with the names there are.
-  T* array(const std::string& segment) {
+  GRAFT_COLD T* array(const std::string& segment) {
     for (const Segment& s : segments_) {
       if (s.name == segment) return values_.data() + s.offset;
     }
@@ -87,11 +91,11 @@ class Model {
   /// Whether the optimiser may change the parameters whose segment name matches `pattern` (`*` stands for any text). The layers
   /// before the first that is trained keep no activations and have no backward pass, unless a gradient of the net's input is
   /// wanted; frozen layers further on get no gradients of their own. Throws Error when nothing matches.
-  void set_trainable(bool trainable, const std::string& pattern = "*") {
+  GRAFT_COLD void set_trainable(bool trainable, const std::string& pattern = "*") {
     bool found = false;
     for (Segment& s : segments_) {
       if (!matches(pattern, s.name)) continue;
-      s.trainable = trainable && s.layer >= N::first_trained;
+      s.trainable = trainable && s.layer >= net_.first_trained;
       found = true;
     }
     if (!found && !(segments_.empty() && pattern == "*")) {
@@ -105,7 +109,7 @@ class Model {
   void set_trainable_layers(bool trainable, int begin, int end) {
     check_layers(begin, end);
     for (Segment& s : segments_) {
-      if (s.layer >= begin && s.layer < end) s.trainable = trainable && s.layer >= N::first_trained;
+      if (s.layer >= begin && s.layer < end) s.trainable = trainable && s.layer >= net_.first_trained;
     }
   }
 
@@ -126,54 +130,25 @@ class Model {
   }
 
   /// Draws all weights afresh. Throws Error when two arrays of the net have one name.
-  void reset(const ModelOptions& options) {
+  GRAFT_COLD void reset(const ModelOptions& options) {
     segments_.clear();
     statistic_segments_.clear();
-    std::size_t offsets[2] = {0, 0};
-    int position = 0;  // of the array in the net
-    const auto add = [&](const std::string& path, const Weight& weight) {
-      const bool statistic = is_statistic(weight.role);
-      Segment segment;
-      segment.name = path;
-      segment.offset = offsets[statistic ? 1 : 0];
-      segment.count = weight.count();
-      segment.dims = weight.dims;
-      segment.rank = weight.rank;
-      segment.decay = weight.role == Role::kernel;
-      const auto& begins = statistic ? N::plan.statistics : N::plan.parameters;
-      while (begins[static_cast<std::size_t>(segment.layer) + 1] <= segment.offset) ++segment.layer;
-      segment.trainable = segment.layer >= N::first_trained;
-      offsets[statistic ? 1 : 0] += segment.count;
-      T* target = (statistic ? statistics_.data() : values_.data()) + segment.offset;
-      initialise(weight, options.initialiser, options.constant, options.bias,
-                 Random(options.seed, mix(0x6d6f64656c, static_cast<std::uint64_t>(position))), target);
-      (statistic ? statistic_segments_ : segments_).push_back(std::move(segment));
-      ++position;
+    struct Add final : NameVisitor {
+      Add(ModelBase& m, const ModelOptions& o) : model(m), options(o) {}
+      void operator()(const std::string& path, const Weight& weight) override {
+        model.add_array(path, weight, options, position++, offsets[is_statistic(weight.role) ? 1 : 0]);
+      }
+      ModelBase& model;
+      const ModelOptions& options;
+      std::size_t offsets[2] = {0, 0};
+      int position = 0;  // of the array in the net
     };
-    N::Layers::visit_names(N::input, "", add);
+    Add add(*this, options);
+    detail::visit_names(net_.layers, net_.input, "", add);
     refuse_equal_names();
   }
 
-  /// Runs n samples (n x input) in inference mode into y (n x output). Cut the batch where memory is short.
-  void predict(const T* x, int n, T* y) {
-    arena_.reset();
-    Run<T> run = inference(n);
-    const T* result = forward(run, x)->output;
-    std::memcpy(y, result, static_cast<std::size_t>(n) * N::output.size() * sizeof(T));
-  }
-
   // ---- for the tape -------------------------------------------------------------------------------------------------------
-  using Record = typename N::Layers::template Record<T>;
-
-  Record* forward(Run<T>& run, const T* x) {
-    run.seed = seed;
-    return N::Layers::template forward<N::first_trained>(run, N::plan, place(false, run.domain), x,
-                                                         kept_from(run, N::first_trained));
-  }
-  void backward(Run<T>& run, Record& record, T* dy, T* dx) {
-    N::Layers::template backward<N::first_trained>(run, N::plan, place(run.parameter_gradients, run.domain), record, dy, dx,
-                                                   frozen_layers().data());
-  }
   [[nodiscard]] const std::string& label() const { return name; }
   /// Whether any parameter is to be trained.
   [[nodiscard]] bool trains() const {
@@ -188,13 +163,12 @@ class Model {
     return first;
   }
   /// A flag for each layer: it has nothing to train.
-  [[nodiscard]] std::array<unsigned char, static_cast<std::size_t>(N::layers) + 1> frozen_layers() const {
-    std::array<unsigned char, static_cast<std::size_t>(N::layers) + 1> frozen;
-    frozen.fill(1);
+  [[nodiscard]] const unsigned char* frozen_layers() {
+    std::fill(frozen_.begin(), frozen_.end(), static_cast<unsigned char>(1));
     for (const Segment& s : segments_) {
-      if (s.trainable) frozen[static_cast<std::size_t>(s.layer)] = 0;
+      if (s.trainable) frozen_[static_cast<std::size_t>(s.layer)] = 0;
     }
-    return frozen;
+    return frozen_.data();
   }
   /// Where the net's first layer finds its numbers.
   Place<T> place(bool with_gradients, int whose = 0) {
@@ -206,8 +180,45 @@ class Model {
     return place;
   }
 
+ protected:
+  ModelBase(ModelOptions options, const detail::NetFacts& net)
+      : name(std::move(options.name)),
+        seed(options.seed),
+        net_(net),
+        values_(net.parameters[net.layers.count]),
+        gradients_(net.parameters[net.layers.count]),
+        statistics_(net.statistics[net.layers.count]),
+        fixed_statistics_(static_cast<std::size_t>(net.statistic_arrays)),
+        frozen_(static_cast<std::size_t>(net.layers.count) + 1) {
+    reset(options);
+  }
+  ~ModelBase() = default;
+  ModelBase(const ModelBase&) = default;
+  ModelBase(ModelBase&&) = default;
+  ModelBase& operator=(const ModelBase&) = default;
+  ModelBase& operator=(ModelBase&&) = default;
+
  private:
-  void refuse_equal_names() const {
+  GRAFT_COLD void add_array(const std::string& path, const Weight& weight, const ModelOptions& options, int position,
+                            std::size_t& offset) {
+    const bool statistic = is_statistic(weight.role);
+    Segment segment;
+    segment.name = path;
+    segment.offset = offset;
+    segment.count = weight.count();
+    segment.dims = weight.dims;
+    segment.rank = weight.rank;
+    segment.decay = weight.role == Role::kernel;
+    const std::size_t* begins = statistic ? net_.statistics : net_.parameters;
+    while (begins[segment.layer + 1] <= segment.offset) ++segment.layer;
+    segment.trainable = segment.layer >= net_.first_trained;
+    offset += segment.count;
+    initialise(weight, options.initialiser, options.constant, options.bias,
+               Random(options.seed, mix(0x6d6f64656c, static_cast<std::uint64_t>(position))),
+               (statistic ? statistics_.data() : values_.data()) + segment.offset);
+    (statistic ? statistic_segments_ : segments_).push_back(std::move(segment));
+  }
+  GRAFT_COLD void refuse_equal_names() const {
     std::vector<std::string_view> names;
     for (const Segment& s : segments_) names.push_back(s.name);
     for (const Segment& s : statistic_segments_) names.push_back(s.name);
@@ -217,25 +228,65 @@ class Model {
     fail("model '", name, "': two arrays of this net are called '", *twice,
          "'; give the layers Named<...> different names within one level.");
   }
-  Run<T> inference(int n) {
-    Run<T> run;
-    run.n = n;
-    run.domain = domain;
-    run.arena = &arena_;
-    return run;
-  }
   void check_layers(int begin, int end) const {
-    if (begin < 0 || begin > end || end > N::layers) {
-      fail("model '", name, "' has ", N::layers, " layers; layers ", begin, " to ", end, " were asked for.");
+    if (begin < 0 || begin > end || end > net_.layers.count) {
+      fail("model '", name, "' has ", net_.layers.count, " layers; layers ", begin, " to ", end, " were asked for.");
     }
   }
+  detail::NetFacts net_;
   Buffer<T> values_;
   Buffer<T> gradients_;
   Buffer<T> statistics_;
   Buffer<T> target_;  // statistics of the target, where domains are kept apart
   Buffer<unsigned char> fixed_statistics_;
+  std::vector<unsigned char> frozen_;
   std::vector<Segment> segments_;
   std::vector<Segment> statistic_segments_;
+};
+
+/// A network of type N with parameters of type T on `Device`, the only place where a user names the device.
+template <class N, class Device = Cpu, class T = float>
+class Model : public ModelBase<T> {
+  static_assert(std::is_same_v<Device, Cpu>, "graft: this build has kernels for the Cpu only.");
+
+ public:
+  using Network = N;
+  using Scalar = T;
+  static constexpr Shape input = N::input;
+  static constexpr Shape output = N::output;
+
+  explicit Model(ModelOptions options = {}) : ModelBase<T>(std::move(options), detail::facts_of<N>()) {}
+
+  /// Runs n samples (n x input) in inference mode into y (n x output). Cut the batch where memory is short.
+  void predict(const T* x, int n, T* y) {
+    arena_.reset();
+    Run<T> run = inference(n);
+    const T* result = forward(run, x)->output;
+    std::memcpy(y, result, static_cast<std::size_t>(n) * N::output.size() * sizeof(T));
+  }
+
+  // ---- for the tape -------------------------------------------------------------------------------------------------------
+  using Record = typename N::Layers::template Record<T>;
+
+  Record* forward(Run<T>& run, const T* x) {
+    run.seed = this->seed;
+    return N::Layers::template forward<N::first_trained>(run, N::plan, this->place(false, run.domain), x,
+                                                         this->kept_from(run, N::first_trained));
+  }
+  void backward(Run<T>& run, Record& record, T* dy, T* dx) {
+    N::Layers::template backward<N::first_trained>(run, N::plan, this->place(run.parameter_gradients, run.domain), record, dy,
+                                                   dx, this->frozen_layers());
+  }
+
+ private:
+  Run<T> inference(int n) {
+    Run<T> run;
+    run.n = n;
+    run.domain = this->domain;
+    run.arena = &arena_;
+    return run;
+  }
+
   Arena arena_;
 };
 

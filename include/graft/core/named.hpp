@@ -6,7 +6,6 @@
 #include "graft/core/layer.hpp"
 
 #include <cstddef>
-#include <string>
 #include <string_view>
 
 GRAFT_BEGIN
@@ -44,34 +43,6 @@ constexpr std::string_view label_of() {
     return L::label.view();
   } else {
     return {};
-  }
-}
-
-/// `path` and, behind it, L's name or (where it has none) `ordinal`, with a slash.
-template <class L>
-std::string path_of(const std::string& path, int ordinal) {
-  if constexpr (is_named<L>) {
-    return L::label.view().empty() ? path : path + std::string(L::label.view()) + "/";
-  } else {
-    return path + std::to_string(ordinal) + "/";
-  }
-}
-
-/// Calls visitor(name, weight) for the arrays of a layer that stands at `path`: one type for all layers of a net.
-template <class V>
-struct NameArrays {
-  const std::string& path;
-  V& visitor;
-  void operator()(const Weight& weight) const { visitor(path + weight.name, weight); }
-};
-
-/// visitor(name, weight) for all arrays of L, which takes `in` and stands at `path`; layers made of layers answer themselves.
-template <class L, class V>
-void visit_arrays(Shape in, const std::string& path, V& visitor) {
-  if constexpr (requires { L::visit_names(in, path, visitor); }) {
-    L::visit_names(in, path, visitor);
-  } else {
-    L::visit(in, NameArrays<V>{path, visitor});
   }
 }
 

@@ -44,9 +44,9 @@ struct Part {
     return made;
   }
   void backward(Run<T>& run, Record& record, T* dy, T* dx) {
-    const auto frozen = model->frozen_layers();
+    const unsigned char* frozen = model->frozen_layers();
     Network::Layers::template backward<first_trained>(run, Network::plan, place(run.parameter_gradients, run.domain), record,
-                                                      dy, dx, frozen.data() + First);
+                                                      dy, dx, frozen + First);
   }
   [[nodiscard]] const std::string& label() const { return model->name; }
   [[nodiscard]] bool trains() const {

@@ -32,8 +32,8 @@ inline std::string words(const Shape& s) {
   return std::to_string(s.h) + "x" + std::to_string(s.w) + "x" + std::to_string(s.c);
 }
 /// One layer has run since `begin`.
-inline void trace_layer(const char* direction, int layer, const char* name, int n, const Shape& in, const Shape& out,
-                        const Epilogue& epilogue, const std::string& kernel, double begin) {
+GRAFT_COLD inline void trace_layer(const char* direction, int layer, const char* name, int n, const Shape& in, const Shape& out,
+                                   const Epilogue& epilogue, const std::string& kernel, double begin) {
   const double ms = trace_clock() - begin;
   std::string fused;
   if (epilogue.act != Act::none) fused += " +activation";

@@ -57,8 +57,9 @@ template <class T>
 std::string dtype_of() {
   static_assert(std::is_arithmetic_v<T>);
   if constexpr (std::is_same_v<T, bool>) return "BOOL";
-  const std::string letter = std::is_floating_point_v<T> ? "F" : std::is_signed_v<T> ? "I" : "U";
-  return letter + std::to_string(8 * sizeof(T));
+  std::string name = std::is_floating_point_v<T> ? "F" : std::is_signed_v<T> ? "I" : "U";
+  name += std::to_string(8 * sizeof(T));
+  return name;
 }
 
 /// IEEE 754 binary16.

@@ -29,26 +29,17 @@ inline std::string shape_word(Shape shape) {
   return std::to_string(shape.h) + "x" + std::to_string(shape.w) + "x" + std::to_string(shape.c);
 }
 
-template <class L>
-void describe(Shape in, std::string& text);
-
-template <class... Ls>
-void describe_chain(Parts<Ls...>, Shape in, std::string& text) {
-  ((describe<Ls>(in, text), in = Ls::fit(in).out), ...);
-}
-template <class... Bs>
-void describe_branches(Parts<Bs...>, Shape in, std::string& text) {
-  ((text += " [", describe<Bs>(in, text), text += " ]"), ...);
-}
-template <class L>
-void describe(Shape in, std::string& text) {
-  constexpr const L* layer = nullptr;
-  if constexpr (requires { parts_of(layer); }) {
-    describe_chain(decltype(parts_of(layer)){}, in, text);
-  } else {
-    text.append(1, ' ').append(L::name);
-    if constexpr (requires { branches_of(layer); }) describe_branches(decltype(branches_of(layer)){}, in, text);
-    text.append(1, ' ').append(shape_word(L::fit(in).out));
+GRAFT_COLD inline void describe(const ChainRules& chain, Shape in, std::string& text) {
+  for (int i = 0; i < chain.count; ++i) {
+    const LayerRules& layer = chain.layer[i];
+    text.append(1, ' ').append(layer.name);
+    for (int b = 0; b < layer.branches; ++b) {
+      text += " [";
+      describe(layer.branch[b], in, text);
+      text += " ]";
+    }
+    in = layer.fit(in).out;
+    text.append(1, ' ').append(shape_word(in));
   }
 }
 
@@ -58,13 +49,13 @@ void describe(Shape in, std::string& text) {
 template <class N>
 std::string architecture() {
   std::string text = detail::shape_word(N::input);
-  detail::describe<typename N::Layers>(N::input, text);
+  detail::describe({N::layers, N::Layers::rules.data()}, N::input, text);
   return text;
 }
 
 /// FNV-1a, 64 bits, of the architecture and of the names and shapes of all arrays, as 16 hexadecimal digits.
 template <class M>
-std::string fingerprint(const M& model) {
+GRAFT_COLD std::string fingerprint(const M& model) {
   std::string text = architecture<typename M::Network>();
   for (const auto* segments : {&model.segments(), &model.statistic_segments()}) {
     for (const Segment& s : *segments) {
@@ -87,7 +78,7 @@ struct Verification {
 
   /// The input is uniform in [-1, 1), from Philox, so it is the same everywhere.
   template <class M>
-  static Verification of(M& model) {
+  GRAFT_COLD static Verification of(M& model) {
     using T = typename M::Scalar;
     Random random(0x6772616674, 0x766572696679);
     std::vector<T> x(M::input.size());
@@ -113,7 +104,7 @@ struct Verification {
     return most == 0.0 ? 0.0 : most / std::max(norm, std::numeric_limits<double>::min());
   }
 
-  [[nodiscard]] std::string text() const {
+  [[nodiscard]] GRAFT_COLD std::string text() const {
     std::ostringstream out;
     out.precision(17);
     out << norm;
@@ -121,7 +112,7 @@ struct Verification {
     return out.str();
   }
   /// Reads text(); no numbers when it is none.
-  static Verification parse(const std::string& text) {
+  GRAFT_COLD static Verification parse(const std::string& text) {
     Verification result;
     std::istringstream in(text);
     double number = 0.0;
@@ -159,7 +150,7 @@ double roundoff(std::string_view dtype) {
 }
 
 /// The first place at which two descriptions part, for a person: "layer 7: the file has 'ELU 10', the net 'ReLU 10'".
-inline std::string first_difference(const std::string& file, const std::string& net) {
+GRAFT_COLD inline std::string first_difference(const std::string& file, const std::string& net) {
   std::istringstream a(file), b(net);
   std::string left, right;
   for (int word = 0;; ++word) {

@@ -4,7 +4,6 @@
 /// follows from the net's type.
 #include "graft/config.hpp"
 #include "graft/core/chain.hpp"
-#include "graft/ops/branches.hpp"
 
 #include <cstddef>
 #include <vector>
@@ -21,52 +20,33 @@ struct Flattened {
 inline constexpr Shape not_flattened{3, 1, 1, 1};
 constexpr bool is_flattened(Shape image) { return image.h * image.w > 1; }
 
-template <class... Ls>
-struct Parts {};
-template <class... Ls>
-Parts<Ls...> parts_of(const Chain<Ls...>*);
-template <class... Bs>
-Parts<Bs...> branches_of(const Sum<Bs...>*);
-template <class... Bs>
-Parts<Bs...> branches_of(const Concat<Bs...>*);
-
-/// Walks a layer with input `in`; `image` is what a vector `in` was flattened from, and is brought up to date.
-template <class L>
-void walk_flattened(Shape in, Shape& image, Flattened& found);
-
-template <class... Ls>
-void walk_chain(Parts<Ls...>, Shape in, Shape& image, Flattened& found) {
-  ((walk_flattened<Ls>(in, image, found), in = Ls::fit(in).out), ...);
-}
-template <class... Bs>
-void walk_branches(Parts<Bs...>, Shape in, Shape image, Flattened& found) {
-  const auto one = [&]<class B>(const B*) {
-    Shape own = image;
-    walk_flattened<B>(in, own, found);
-  };
-  (one(static_cast<const Bs*>(nullptr)), ...);
-}
-
-template <class L>
-void walk_flattened(Shape in, Shape& image, Flattened& found) {
-  constexpr const L* layer = nullptr;
-  if constexpr (requires { parts_of(layer); }) {
-    walk_chain(decltype(parts_of(layer)){}, in, image, found);
-  } else if constexpr (requires { branches_of(layer); }) {
-    walk_branches(decltype(branches_of(layer)){}, in, image, found);
-    image = not_flattened;
-  } else {
-    const Shape before = in.is_image() ? in : image;
-    bool mixes = false;
-    L::visit(in, [&](const Weight& weight) {
-      if (weight.rank > 1) mixes = true;
-      // Kernels of rank 3 and 4 and what a layer keeps for each channel of an image do not see flattened numbers.
-      const bool whole = weight.rank == 2 || (weight.rank == 1 && in.is_vector() && weight.role != Role::bias);
-      const bool takes = whole && static_cast<std::size_t>(weight.dims[0]) == before.size();
-      (is_statistic(weight.role) ? found.statistics : found.parameters).push_back(takes ? before : not_flattened);
-    });
-    const Shape out = L::fit(in).out;
-    image = out.is_vector() && out.size() == before.size() && !mixes ? before : not_flattened;
+/// Walks layers with input `in`; `image` is what a vector `in` was flattened from.
+inline void walk_flattened(const ChainRules& chain, Shape in, Shape image, Flattened& found) {
+  for (int i = 0; i < chain.count; ++i) {
+    const LayerRules& layer = chain.layer[i];
+    const Shape out = layer.fit(in).out;
+    if (layer.branches > 0) {
+      for (int b = 0; b < layer.branches; ++b) walk_flattened(layer.branch[b], in, image, found);
+      image = not_flattened;
+    } else {
+      struct Ask final : WeightVisitor {
+        Ask(Shape input, Shape from, Flattened& to) : in(input), before(from), found(to) {}
+        void operator()(const Weight& weight) override {
+          if (weight.rank > 1) mixes = true;
+          // Kernels of rank 3 and 4 and what a layer keeps for each channel of an image do not see flattened numbers.
+          const bool whole = weight.rank == 2 || (weight.rank == 1 && in.is_vector() && weight.role != Role::bias);
+          const bool takes = whole && static_cast<std::size_t>(weight.dims[0]) == before.size();
+          (is_statistic(weight.role) ? found.statistics : found.parameters).push_back(takes ? before : not_flattened);
+        }
+        Shape in, before;
+        Flattened& found;
+        bool mixes = false;
+      };
+      Ask ask(in, in.is_image() ? in : image, found);
+      layer.visit(in, ask);
+      image = out.is_vector() && out.size() == ask.before.size() && !ask.mixes ? ask.before : not_flattened;
+    }
+    in = out;
   }
 }
 
@@ -75,7 +55,7 @@ template <class N>
 Flattened flattened(Shape image) {
   Flattened found;
   if (N::input.is_image() || image.size() != N::input.size()) image = not_flattened;
-  walk_flattened<typename N::Layers>(N::input, image, found);
+  walk_flattened({N::layers, N::Layers::rules.data()}, N::input, image, found);
   return found;
 }
 

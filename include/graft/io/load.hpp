@@ -53,7 +53,7 @@ inline Extents without_ones(Extents extents) {
 }
 
 /// The shapes that a segment has in a file of `layout`.
-inline Extents expected_shape(const Segment& s, Layout layout) {
+GRAFT_COLD inline Extents expected_shape(const Segment& s, Layout layout) {
   const Extents d = extents_of(s);
   if (layout == Layout::hwio || d.size() == 1) return d;
   if (d.size() == 2) return {d[1], d[0]};
@@ -103,7 +103,7 @@ std::string find_array(const S& source, const std::vector<std::string>& candidat
 
 /// Compares the forward pass with the one that the file recorded. Throws Error when they differ.
 template <class M, class S>
-void verify(M& model, const S& source, const LoadOptions& options, double unit_roundoff, LoadReport& report) {
+GRAFT_COLD void verify(M& model, const S& source, const LoadOptions& options, double unit_roundoff, LoadReport& report) {
   const auto& metadata = source.metadata();
   const auto print = metadata.find("graft.fingerprint");
   if (print == metadata.end()) {
@@ -148,7 +148,7 @@ void verify(M& model, const S& source, const LoadOptions& options, double unit_r
 /// is thrown: when strict and an array is missing, not used or of another shape; when nothing fits at all; when the file says
 /// that it is of another architecture (strict), or that the same architecture gave another output.
 template <class M, ArraySource S>
-LoadReport load(M& model, const S& source, const LoadOptions& options = {}) {
+GRAFT_COLD LoadReport load(M& model, const S& source, const LoadOptions& options = {}) {
   using T = typename M::Scalar;
   struct Copy {
     std::string from;

@@ -36,7 +36,7 @@ struct LoadReport {
   [[nodiscard]] bool complete() const { return missing.empty() && mismatched.empty(); }
 
   /// "loaded 27 arrays (470,072 numbers), 0 missing, 2 unused, 0 of another shape".
-  [[nodiscard]] std::string summary() const {
+  [[nodiscard]] GRAFT_COLD std::string summary() const {
     std::ostringstream text;
     text << "loaded " << loaded.size() << " arrays (" << numbers << " numbers), " << missing.size() << " missing, "
          << unused.size() << " unused, " << mismatched.size() << " of another shape";
@@ -44,7 +44,7 @@ struct LoadReport {
   }
 
   /// The table: all lines, or only those that are no "loaded"; at most `most` of each kind.
-  [[nodiscard]] std::string table(bool all = true, std::size_t most = static_cast<std::size_t>(-1)) const {
+  [[nodiscard]] GRAFT_COLD std::string table(bool all = true, std::size_t most = static_cast<std::size_t>(-1)) const {
     using Row = std::array<std::string, 5>;
     std::vector<Row> rows{{"", "array", "shape", "in the file", "shape there"}};
     const auto add = [&](const char* kind, const std::vector<Line>& lines) {
@@ -73,7 +73,7 @@ struct LoadReport {
     return text;
   }
 
-  friend std::ostream& operator<<(std::ostream& out, const LoadReport& report) {
+  GRAFT_COLD friend std::ostream& operator<<(std::ostream& out, const LoadReport& report) {
     out << report.path << ": " << report.summary() << "\n" << report.table();
     if (!report.verification.empty()) out << report.verification << "\n";
     return out;

@@ -27,7 +27,7 @@ enum class Layout { hwio, oihw };
 namespace detail {
 
 /// `text` matched to `pattern` (`*`: any text, also none), or nothing; what each `*` stood for is put in `parts`.
-inline bool capture(std::string_view pattern, std::string_view text, std::vector<std::string>& parts) {
+GRAFT_COLD inline bool capture(std::string_view pattern, std::string_view text, std::vector<std::string>& parts) {
   const std::size_t star = pattern.find('*');
   if (star == std::string_view::npos) return pattern == text;
   if (text.substr(0, star) != pattern.substr(0, star)) return false;
@@ -46,7 +46,7 @@ inline bool capture(std::string_view pattern, std::string_view text, std::vector
 }
 
 /// `pattern` with each `*` replaced by the part of its turn.
-inline std::string substitute(std::string_view pattern, const std::vector<std::string>& parts) {
+GRAFT_COLD inline std::string substitute(std::string_view pattern, const std::vector<std::string>& parts) {
   std::string result;
   std::size_t next = 0;
   for (const char letter : pattern) {
@@ -125,7 +125,7 @@ class NameMap {
   }
 
   /// What the model's array `name` may be called in a file, most likely first.
-  [[nodiscard]] std::vector<std::string> candidates(const std::string& name) const {
+  [[nodiscard]] GRAFT_COLD std::vector<std::string> candidates(const std::string& name) const {
     std::vector<std::string> parts;
     for (const auto& [from, to] : arrays_) {
       parts.clear();
@@ -165,11 +165,11 @@ class NameMap {
 namespace names {
 
 /// Files that graft wrote: names and layouts are the model's own.
-inline NameMap plain() { return NameMap(); }
+GRAFT_COLD inline NameMap plain() { return NameMap(); }
 
 /// Keras: kernel, depthwise_kernel, bias, gamma, beta, moving_mean, moving_variance, or (NAME.weights.h5) vars/0, vars/1, ...;
 /// layouts as they are.
-inline NameMap keras() {
+GRAFT_COLD inline NameMap keras() {
   return NameMap()
       .leaf("w", "kernel")
       .leaf("w", "depthwise_kernel")
@@ -187,7 +187,7 @@ inline NameMap keras() {
 }
 
 /// PyTorch state dicts: weight, bias, running_mean, running_var, dots between names; layouts are permuted.
-inline NameMap torch() {
+GRAFT_COLD inline NameMap torch() {
   return NameMap(Layout::oihw, '.')
       .leaf("w", "weight")
       .leaf("b", "bias")

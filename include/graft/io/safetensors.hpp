@@ -1,11 +1,11 @@
 #pragma once
-/// \file safetensors.hpp  Reads and writes safetensors files (opt-in include; needs nlohmann_json, CMake component
-/// graft::json). The file is mapped, so arrays that are not asked for are not read. A file is hostile until shown otherwise:
-/// every size in its header is checked against the file's real size before memory is taken.
-/// The format: https://github.com/huggingface/safetensors, "Format".
+/// \file safetensors.hpp  Reads and writes safetensors files (opt-in include). The file is mapped, so arrays that are not asked
+/// for are not read. A file is hostile until shown otherwise: every size in its header is checked against the file's real size
+/// before memory is taken. The format: https://github.com/huggingface/safetensors, "Format".
 #include "graft/config.hpp"
 #include "graft/core/error.hpp"
 #include "graft/io/array.hpp"
+#include "graft/io/json_text.hpp"
 #include "graft/io/mapped_file.hpp"
 #include "graft/io/tensor_data.hpp"
 #include "graft/train/atomic_file.hpp"
@@ -14,7 +14,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 #include <string_view>
@@ -28,7 +27,7 @@ namespace io {
 class TensorFile {
  public:
   /// Opens and checks a file. Throws Error, in a sentence, for anything that is not as the format says.
-  explicit TensorFile(const std::filesystem::path& path) : path_(path.string()), file_(path, "safetensors file") {
+  GRAFT_COLD explicit TensorFile(const std::filesystem::path& path) : path_(path.string()), file_(path, "safetensors file") {
     const std::uint64_t size = file_.size();
     if (size < 8) bad("it is shorter than its 8-byte head");
     std::uint64_t length = 0;
@@ -37,18 +36,7 @@ class TensorFile {
       bad("its head claims ", length, " bytes of header, but the file has ", size);
     const std::string_view header = file_.bytes().substr(8, static_cast<std::size_t>(length));
     data_ = file_.bytes().substr(8 + header.size());
-    std::set<std::string> names;
-    std::size_t values = 0;
-    const auto watch = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& value) {
-      if (depth > 4) bad("its header is nested more deeply than the format allows");
-      using Event = nlohmann::json::parse_event_t;
-      if (event == Event::array_start) values = 0;
-      if (event == Event::value && depth == 3 && ++values > most_extents) bad("its header has a list of more than 64 entries");
-      if (depth == 1 && event == Event::key && !names.insert(value.get<std::string>()).second)
-        bad("its header names '", value.get<std::string>(), "' twice");
-      return true;
-    };
-    parse(nlohmann::json::parse(header.begin(), header.end(), watch, false));
+    parse(detail::JsonText(header, complaint()));
   }
 
   [[nodiscard]] const std::string& path() const { return path_; }
@@ -78,27 +66,24 @@ class TensorFile {
 
  private:
   static constexpr std::size_t most_extents = 64;
+  [[nodiscard]] std::string complaint() const { return "'" + path_ + "' is not a whole safetensors file: "; }
   template <class... Parts>
   [[noreturn]] void bad(const Parts&... parts) const {
-    fail("'", path_, "' is not a whole safetensors file: ", parts..., "; write or copy it again.");
+    fail(complaint(), parts..., "; write or copy it again.");
   }
 
-  void parse(const nlohmann::json& header) {
-    if (!header.is_object()) bad("its header is not a JSON object");
+  GRAFT_COLD void parse(detail::JsonText header) {
     std::vector<std::pair<std::size_t, std::size_t>> spans;
-    for (const auto& [name, entry] : header.items()) {
+    header.object("JSON object", [&](const std::string& name) {
       if (name == "__metadata__") {
-        if (!entry.is_object()) bad("its metadata is not an object");
-        for (const auto& [key, value] : entry.items()) {
-          if (!value.is_string()) bad("the metadata '", key, "' is not a text");
-          metadata_[key] = value.get<std::string>();
-        }
-        continue;
+        header.object("metadata object", [&](const std::string& key) { metadata_[key] = header.text(); });
+        return;
       }
-      TensorInfo t = read_entry(name, entry);
+      TensorInfo t = read_entry(name, header);
       if (t.count != 0) spans.emplace_back(t.begin, t.end);
       tensors_[name] = std::move(t);
-    }
+    });
+    header.end();
     std::sort(spans.begin(), spans.end());
     std::size_t reached = 0;
     for (const auto& [begin, end] : spans) {
@@ -108,25 +93,36 @@ class TensorFile {
     if (reached != data_.size()) bad(data_.size() - reached, " bytes follow the last tensor");
   }
 
-  [[nodiscard]] TensorInfo read_entry(const std::string& name, const nlohmann::json& entry) const {
-    const std::size_t room = data_.size();
-    const bool whole = entry.is_object() && entry.contains("dtype") && entry["dtype"].is_string() && entry.contains("shape") &&
-                       entry["shape"].is_array() && entry.contains("data_offsets") && entry["data_offsets"].is_array() &&
-                       entry["data_offsets"].size() == 2 && entry["data_offsets"][0].is_number_unsigned() &&
-                       entry["data_offsets"][1].is_number_unsigned();
-    if (!whole) bad("the entry '", name, "' lacks dtype, shape or data_offsets");
+  [[nodiscard]] GRAFT_COLD TensorInfo read_entry(const std::string& name, detail::JsonText& header) const {
     TensorInfo t;
-    t.dtype = entry["dtype"].get<std::string>();
-    const std::size_t bytes = detail::bytes_of(t.dtype);
+    std::vector<std::size_t> offsets;
+    bool has_shape = false;
+    header.object("entry", [&](const std::string& key) {
+      if (key == "dtype") {
+        t.dtype = header.text();
+      } else if (key == "shape") {
+        has_shape = true;
+        header.list("shape", [&] {
+          t.shape.push_back(header.size("an extent"));
+          if (t.shape.size() > most_extents) bad("its header has a list of more than 64 entries");
+        });
+      } else if (key == "data_offsets") {
+        header.list("offsets", [&] {
+          offsets.push_back(header.size("an offset"));
+          if (offsets.size() > 2) bad("tensor '", name, "' has more than two offsets");
+        });
+      } else {
+        header.skip(1);
+      }
+    });
+    if (t.dtype.empty() || !has_shape || offsets.size() != 2) bad("the entry '", name, "' lacks dtype, shape or data_offsets");
+    const std::size_t room = data_.size(), bytes = detail::bytes_of(t.dtype);
     if (bytes == 0) bad("tensor '", name, "' has the unknown type '", t.dtype, "'");
-    t.begin = entry["data_offsets"][0].get<std::size_t>();
-    t.end = entry["data_offsets"][1].get<std::size_t>();
+    t.begin = offsets[0];
+    t.end = offsets[1];
     if (t.begin > t.end || t.end > room) bad("tensor '", name, "' lies at bytes ", t.begin, " to ", t.end, " of ", room);
     t.count = 1;
-    for (const auto& extent : entry["shape"]) {
-      if (!extent.is_number_unsigned()) bad("the shape of '", name, "' holds something that is not a size");
-      const std::size_t n = extent.get<std::size_t>();
-      t.shape.push_back(n);
+    for (const std::size_t n : t.shape) {
       if (n != 0 && t.count > room / n) bad("the shape of '", name, "' has more numbers than the file");
       t.count *= n;
     }
@@ -151,8 +147,14 @@ inline void write_safetensors(const std::filesystem::path& path, std::vector<Ten
   std::stable_sort(tensors.begin(), tensors.end(), [](const TensorData& a, const TensorData& b) {
     return detail::bytes_of(a.dtype) > detail::bytes_of(b.dtype);
   });
-  nlohmann::json header = nlohmann::json::object();
-  if (!metadata.empty()) header["__metadata__"] = metadata;
+  std::string text = "{";
+  if (!metadata.empty()) {
+    text += "\"__metadata__\":{";
+    for (const auto& [key, value] : metadata) text += detail::json_quoted(key) + ":" + detail::json_quoted(value) + ",";
+    text.back() = '}';
+    text += ',';
+  }
+  std::set<std::string> names;
   std::size_t end = 0;
   for (const TensorData& t : tensors) {
     std::size_t bytes = detail::bytes_of(t.dtype);
@@ -161,16 +163,16 @@ inline void write_safetensors(const std::filesystem::path& path, std::vector<Ten
       fail("write_safetensors: '", t.name, "' has ", t.contents().size(), " bytes, but ", shape_text(t.shape), " of ", t.dtype,
            " are ", bytes, ".");
     }
-    if (header.contains(t.name)) fail("write_safetensors: two tensors are named '", t.name, "'; give each a name of its own.");
+    if (t.name == "__metadata__" || !names.insert(t.name).second)
+      fail("write_safetensors: two tensors are named '", t.name, "'; give each a name of its own.");
+    std::string shape;
+    for (const std::size_t extent : t.shape) shape += (shape.empty() ? "" : ",") + std::to_string(extent);
     const std::size_t begin = std::exchange(end, end + bytes);
-    header[t.name] = {{"dtype", t.dtype}, {"shape", t.shape}, {"data_offsets", {begin, end}}};
+    text += detail::json_quoted(t.name) + ":{\"dtype\":" + detail::json_quoted(t.dtype) + ",\"shape\":[" + shape +
+            "],\"data_offsets\":[" + std::to_string(begin) + "," + std::to_string(end) + "]},";
   }
-  std::string text;
-  try {
-    text = header.dump();
-  } catch (const nlohmann::json::exception&) {
-    fail("write_safetensors: a name or metadata text is not UTF-8; safetensors files hold nothing else.");
-  }
+  if (text.back() == ',') text.pop_back();
+  text += '}';
   text.resize((text.size() + 7) / 8 * 8, ' ');
   std::string file;
   for (std::size_t i = 0; i < 8; ++i) file += static_cast<char>(std::uint64_t{text.size()} >> 8 * i & 255);

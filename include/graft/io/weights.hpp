@@ -1,6 +1,6 @@
 #pragma once
-/// \file weights.hpp  A model's weights to and from a file (opt-in include; needs nlohmann_json, CMake component graft::json;
-/// with graft::zlib also .npz, with graft::hdf5 also Keras' .h5).
+/// \file weights.hpp  A model's weights to and from a file (opt-in include; safetensors, with the CMake
+/// component graft::zlib also .npz, with graft::hdf5 also Keras' .h5).
 ///
 ///   io::save(model, "lenet.safetensors");
 ///   io::load(model, "lenet.safetensors");
@@ -30,7 +30,7 @@ namespace io {
 /// Loads a file of a kind that is known by its first bytes. Errors as in io/load.hpp, and when the file cannot be read or its
 /// reader was not built in.
 template <class M>
-LoadReport load(M& model, const std::filesystem::path& path, const LoadOptions& options = {}) {
+GRAFT_COLD LoadReport load(M& model, const std::filesystem::path& path, const LoadOptions& options = {}) {
   const std::string start(MappedFile(path, "file of weights").bytes().substr(0, 8));
   if (start.substr(0, 4) == "\x89HDF") {
 #ifdef GRAFT_WITH_HDF5
@@ -55,7 +55,7 @@ LoadReport load(M& model, const std::filesystem::path& path, const LoadOptions& 
 /// fingerprint and a verification vector in its metadata ("graft.architecture", "graft.fingerprint", "graft.verification");
 /// the latter is left out when the net's output is not finite. Throws Error when the file cannot be written.
 template <class M>
-void save(M& model, const std::filesystem::path& path, std::map<std::string, std::string> metadata = {}) {
+GRAFT_COLD void save(M& model, const std::filesystem::path& path, std::map<std::string, std::string> metadata = {}) {
   std::vector<TensorData> tensors;
   for (const Segment& s : model.segments())
     tensors.push_back(tensor(s.name, detail::extents_of(s), model.values().data() + s.offset));

@@ -17,21 +17,31 @@ inline std::string keras_name(const char* kind, int number) {
   return name;
 }
 
+/// Names a block's arrays by the ordinal of their convolution, `first` that of the first.
+inline void name_by_number(const LayerRules& layer, Shape in, const std::string& parent, int first, NameVisitor& visitor) {
+  struct Numbers final : WeightVisitor {
+    Numbers(const std::string& p, int number, NameVisitor& v) : before(p), convolution(number), norm(number), to(v) {}
+    void operator()(const Weight& weight) override {
+      const std::string name =
+          weight.role == Role::kernel ? keras_name("conv2d", convolution++) : keras_name("batch_normalization", norm);
+      if (weight.role == Role::running_var) ++norm;
+      to(before + name + "/" + weight.name, weight);
+    }
+    const std::string& before;
+    int convolution, norm;
+    NameVisitor& to;
+  };
+  Numbers numbers(parent, first, visitor);
+  layer.visit(in, numbers);
+}
+
 /// The block L, called `Label`, whose convolutions and BatchNorms bear Keras' numbers from `First` on. The number stands in
 /// this wrapper alone, so that equal blocks are compiled once.
 template <Name Label, int First, class L>
 struct Numbered : L {
   static constexpr Name label = Label;
-  template <class V>
-  static void visit_names(Shape in, const std::string& path, V& visitor) {
-    const std::string parent = before(path, label.view());
-    int convolution = First, norm = First;
-    L::visit(in, [&](const Weight& weight) {
-      const bool kernel = weight.role == Role::kernel;
-      const std::string layer = kernel ? keras_name("conv2d", convolution++) : keras_name("batch_normalization", norm);
-      if (weight.role == Role::running_var) ++norm;
-      visitor(parent + layer + "/" + weight.name, weight);
-    });
+  static void visit_names(const LayerRules& layer, Shape in, const std::string& path, NameVisitor& visitor) {
+    name_by_number(layer, in, before(path, label.view()), First, visitor);
   }
 };
 

@@ -85,9 +85,9 @@ inline constexpr auto numbered = detail::concatenated(detail::concatenated(Befor
 template <Name Label, Name Prefix, class L>
 struct Prefixed : L {
   static constexpr Name label = Label;
-  template <class V>
-  static void visit_names(Shape in, const std::string& path, V& visitor) {
-    graft::detail::visit_arrays<L>(in, graft::models::detail::before(path, label.view()) + std::string(Prefix.view()), visitor);
+  static void visit_names(const LayerRules& layer, Shape in, const std::string& path, NameVisitor& visitor) {
+    graft::detail::visit_arrays(layer, in, graft::models::detail::before(path, label.view()) + std::string(Prefix.view()),
+                                visitor);
   }
 };
 

@@ -6,8 +6,6 @@
 
 #include <array>
 #include <cstring>
-#include <string>
-#include <utility>
 
 GRAFT_BEGIN
 
@@ -19,82 +17,154 @@ using Branch = Chain<Ls...>;
 
 namespace detail {
 
-/// What both joins share: each branch runs on the same input; their input gradients add up.
+/// A branch's functions. forward() returns the record that backward() wants, the result and its shape.
+template <class T>
+struct BranchOut {
+  void* record;
+  const T* y;
+  Shape shape;
+};
+template <class T>
+using BranchForward = BranchOut<T> (*)(Run<T>&, const Place<T>&, const T* x);
+template <class T>
+struct BranchBackward {
+  Shape (*out)(Shape in);
+  void (*run)(Run<T>&, const Place<T>&, void* record, T* dy, T* dx);
+};
+
+template <class B, class T>
+BranchOut<T> branch_forward(Run<T>& run, const Place<T>& at, const T* x) {
+  const auto plan = B::plan(at.in);
+  auto* record = B::forward(run, plan, at, x);
+  return {record, record->output, plan.out()};
+}
+template <class B, class T>
+void branch_backward(Run<T>& run, const Place<T>& at, void* record, T* dy, T* dx) {
+  const auto plan = B::plan(at.in);
+  if (dx == nullptr && plan.parameters[static_cast<std::size_t>(B::count)] == 0) return;
+  B::backward(run, plan, at, *static_cast<typename B::template Record<T>*>(record), dy, dx);
+}
+template <class B>
+constexpr Shape branch_out(Shape in) {
+  return B::plan(in).out();
+}
 template <class... Bs>
-struct Branches {
-  static constexpr std::size_t count = sizeof...(Bs);
-  template <class T>
-  struct Kept {
-    std::array<void*, count> record{};
-  };
+constexpr std::array<ChainRules, sizeof...(Bs)> branch_rules_of() {
+  return {ChainRules{Bs::count, Bs::rules.data(), label_of<Bs>(), is_named<Bs>}...};
+}
 
-  /// The place of branch `index` within the layer's own parameters and statistics.
-  template <class T>
-  static Place<T> offset(const Place<T>& at, std::size_t index) {
-    const std::array<Counts, count> counts{counts_of<Bs>(at.in)...};
-    Place<T> here = at;
-    for (std::size_t i = 0; i < index; ++i) {
-      here.weights += counts[i].parameters;
-      if (here.gradients != nullptr) here.gradients += counts[i].parameters;
-      here.statistics += counts[i].statistics;
-      here.fixed_statistics += counts[i].statistic_arrays;
+constexpr Counts counts_of_chain(const ChainRules& chain, Shape in) {
+  Counts sum;
+  for (int i = 0; i < chain.count; ++i) {
+    const Counts counts = chain.layer[i].counts(in);
+    sum.parameters += counts.parameters;
+    sum.statistics += counts.statistics;
+    sum.statistic_arrays += counts.statistic_arrays;
+    sum.arrays += counts.arrays;
+    in = chain.layer[i].fit(in).out;
+  }
+  return sum;
+}
+constexpr void visit_chain(const ChainRules& chain, Shape in, WeightVisitor& visitor) {
+  for (int i = 0; i < chain.count; ++i) {
+    chain.layer[i].visit(in, visitor);
+    in = chain.layer[i].fit(in).out;
+  }
+}
+/// From the place of one branch, within the layer's own parameters and statistics, to that of the next.
+template <class T>
+void pass_branch(const ChainRules& chain, Place<T>& place) {
+  const Counts counts = counts_of_chain(chain, place.in);
+  place.weights += counts.parameters;
+  if (place.gradients != nullptr) place.gradients += counts.parameters;
+  place.statistics += counts.statistics;
+  place.fixed_statistics += counts.statistic_arrays;
+}
+
+/// How a join puts branches together: their sum, or their channels beside each other. One loop for all joins of a kind.
+enum class Join { sum, concat };
+
+/// Channels [begin, begin + part.c) of the rows of `whole`, to or from `rows` rows of `part`.
+template <bool into_whole, class T>
+void copy_channels(int n, Shape part, Shape whole, std::size_t begin, T* in_whole, T* in_part) {
+  const std::size_t rows = static_cast<std::size_t>(n) * static_cast<std::size_t>(whole.h) * static_cast<std::size_t>(whole.w);
+  const std::size_t channels = static_cast<std::size_t>(part.c), stride = static_cast<std::size_t>(whole.c);
+  for (std::size_t row = 0; row < rows; ++row) {
+    T* a = in_whole + row * stride + begin;
+    T* b = in_part + row * channels;
+    into_whole ? std::memcpy(a, b, channels * sizeof(T)) : std::memcpy(b, a, channels * sizeof(T));
+  }
+}
+
+/// Runs every branch on x and joins their results in y. Returns the branches' records.
+template <class T>
+void* branches_forward(Run<T>& run, const Place<T>& at, const ChainRules* rules, const BranchForward<T>* forward, int count,
+                       Join join, const T* x, T* y) {
+  void** records = run.arena->template take<void*>(static_cast<std::size_t>(count));
+  const std::size_t numbers = static_cast<std::size_t>(run.n) * at.out.size();
+  Place<T> here = at;
+  std::size_t before = 0;
+  for (int i = 0; i < count; ++i) {
+    const BranchOut<T> out = forward[i](run, here, x);
+    records[i] = out.record;
+    if (join == Join::concat) {
+      copy_channels<true>(run.n, out.shape, at.out, before, y, const_cast<T*>(out.y));
+      before += static_cast<std::size_t>(out.shape.c);
+    } else if (i == 0) {
+      std::memcpy(y, out.y, numbers * sizeof(T));
+    } else {
+      add_scaled(numbers, T{1}, out.y, y);
     }
-    return here;
+    pass_branch(rules[i], here);
   }
+  return records;
+}
 
-  /// visitor(name, weight) for all arrays; see core/named.hpp.
-  template <class V>
-  static void visit_names(Shape in, const std::string& path, V& visitor) {
-    const int with_arrays = (0 + ... + (counts_of<Bs>(in).arrays > 0 ? 1 : 0));
-    int number = 0;
-    ((visit_branch<Bs>(in, path, number, with_arrays == 1, visitor)), ...);
-  }
-
-  /// Runs every branch; join(index, out, output shape) is called for each.
-  template <class T, class Join>
-  static void* forward(Run<T>& run, const Place<T>& at, const T* x, Join&& join) {
-    Kept<T>* kept = run.arena->template make<Kept<T>>();
-    std::size_t index = 0;
-    (forward_one<Bs>(run, at, x, *kept, index, join), ...);
-    return kept;
-  }
-
-  /// Runs every branch backward; split(index, shape, buffer) fills that branch's output gradient.
-  template <class T, class Split>
-  static void backward(Run<T>& run, const Place<T>& at, void* raw, T* dx, Split&& split) {
-    Kept<T>& kept = *static_cast<Kept<T>*>(raw);
-    if (dx != nullptr) std::memset(dx, 0, static_cast<std::size_t>(run.n) * at.in.size() * sizeof(T));
-    std::size_t index = 0;
-    (backward_one<Bs>(run, at, kept, dx, index, split), ...);
-  }
-
- private:
-  template <class B, class V>
-  static void visit_branch(Shape in, const std::string& path, int& number, bool alone, V& visitor) {
-    B::visit_names(in, alone && !is_named<B> ? path : path_of<B>(path, number), visitor);
-    ++number;
-  }
-  template <class B, class T, class Join>
-  static void forward_one(Run<T>& run, const Place<T>& at, const T* x, Kept<T>& kept, std::size_t& index, Join& join) {
-    const auto plan = B::plan(at.in);
-    auto* record = B::forward(run, plan, offset(at, index), x);
-    kept.record[index] = record;
-    join(index, record->output, plan.out());
-    ++index;
-  }
-  template <class B, class T, class Split>
-  static void backward_one(Run<T>& run, const Place<T>& at, Kept<T>& kept, T* dx, std::size_t& index, Split& split) {
-    const auto plan = B::plan(at.in);
+/// Runs every branch backward on its part of dy; the gradients of the one input add up.
+template <class T>
+void branches_backward(Run<T>& run, const Place<T>& at, const ChainRules* rules, const BranchBackward<T>* backward, int count,
+                       Join join, void* kept, T* dy, T* dx) {
+  void* const* records = static_cast<void**>(kept);
+  const std::size_t numbers = static_cast<std::size_t>(run.n) * at.in.size();
+  if (dx != nullptr) std::memset(dx, 0, numbers * sizeof(T));
+  Place<T> here = at;
+  std::size_t before = 0;
+  for (int i = 0; i < count; ++i) {
     ArenaScope scope(*run.arena);
-    T* dy = run.arena->template take<T>(static_cast<std::size_t>(run.n) * plan.out().size());
-    split(index, plan.out(), dy);
-    const std::size_t numbers = static_cast<std::size_t>(run.n) * at.in.size();
-    T* own = dx != nullptr ? run.arena->template take<T>(numbers) : nullptr;
-    if (own != nullptr || plan.parameters[static_cast<std::size_t>(B::count)] > 0) {
-      B::backward(run, plan, offset(at, index), *static_cast<typename B::template Record<T>*>(kept.record[index]), dy, own);
+    const Shape shape = backward[i].out(at.in);
+    T* own = run.arena->template take<T>(static_cast<std::size_t>(run.n) * shape.size());
+    if (join == Join::concat) {
+      copy_channels<false>(run.n, shape, at.out, before, dy, own);
+      before += static_cast<std::size_t>(shape.c);
+    } else {
+      std::memcpy(own, dy, static_cast<std::size_t>(run.n) * shape.size() * sizeof(T));
     }
-    if (dx != nullptr) add_scaled(numbers, T{1}, own, dx);
-    ++index;
+    T* own_dx = dx != nullptr ? run.arena->template take<T>(numbers) : nullptr;
+    backward[i].run(run, here, records[i], own, own_dx);
+    if (dx != nullptr) add_scaled(numbers, T{1}, own_dx, dx);
+    pass_branch(rules[i], here);
+  }
+}
+
+/// What both joins share.
+template <Join Kind, class... Bs>
+struct Branches {
+  static constexpr Traits traits{.needs_input = true};
+  static constexpr std::array<ChainRules, sizeof...(Bs)> branch_rules = branch_rules_of<Bs...>();
+
+  template <class V>
+  static constexpr void visit(Shape in, V&& v) {
+    for (const ChainRules& branch : branch_rules) visit_chain(branch, in, v);
+  }
+  template <class T>
+  static void* forward(Run<T>& run, const Place<T>& at, const T* x, T* y) {
+    static constexpr BranchForward<T> functions[] = {&branch_forward<Bs, T>...};
+    return branches_forward(run, at, branch_rules.data(), functions, static_cast<int>(sizeof...(Bs)), Kind, x, y);
+  }
+  template <class T>
+  static void backward(Run<T>& run, const Place<T>& at, const T*, const T*, void* kept, T* dy, T* dx) {
+    static constexpr BranchBackward<T> functions[] = {{&branch_out<Bs>, &branch_backward<Bs, T>}...};
+    branches_backward(run, at, branch_rules.data(), functions, static_cast<int>(sizeof...(Bs)), Kind, kept, dy, dx);
   }
 };
 
@@ -103,42 +173,15 @@ struct Branches {
 /// The sum of its branches: `Sum<Branch<Conv2D<64, 3, ...>, BatchNorm<>>, Branch<>>` is a residual block, an empty branch the
 /// identity. All branches must give one shape.
 template <class... Bs>
-struct Sum {
+struct Sum : detail::Branches<detail::Join::sum, Bs...> {
   static_assert(sizeof...(Bs) >= 2, "graft: Sum takes at least two branches.");
   static constexpr const char* name = "Sum";
-  static constexpr Traits traits{.needs_input = true};
 
   static constexpr Fit fit(Shape in) {
     Fit fit{Reason::fits, in};
     bool first = true;
     ((join(Bs::plan(in), fit, first)), ...);
     return fit;
-  }
-  template <class V>
-  static constexpr void visit(Shape in, V&& v) {
-    (Bs::visit(in, v), ...);
-  }
-  template <class V>
-  static void visit_names(Shape in, const std::string& path, V& visitor) {
-    detail::Branches<Bs...>::visit_names(in, path, visitor);
-  }
-
-  template <class T>
-  static void* forward(Run<T>& run, const Place<T>& at, const T* x, T* y) {
-    const std::size_t numbers = static_cast<std::size_t>(run.n) * at.out.size();
-    return detail::Branches<Bs...>::forward(run, at, x, [&](std::size_t index, const T* out, Shape) {
-      if (index == 0) {
-        std::memcpy(y, out, numbers * sizeof(T));
-      } else {
-        detail::add_scaled(numbers, T{1}, out, y);
-      }
-    });
-  }
-  template <class T>
-  static void backward(Run<T>& run, const Place<T>& at, const T*, const T*, void* kept, T* dy, T* dx) {
-    detail::Branches<Bs...>::backward(run, at, kept, dx, [&](std::size_t, Shape shape, T* own) {
-      std::memcpy(own, dy, static_cast<std::size_t>(run.n) * shape.size() * sizeof(T));
-    });
   }
 
  private:
@@ -164,45 +207,15 @@ struct Residual : Sum<Branch<>, Branch<Ls...>> {
 
 /// The branches' channels one after the other. Branches give images of one height and width, or vectors.
 template <class... Bs>
-struct Concat {
+struct Concat : detail::Branches<detail::Join::concat, Bs...> {
   static_assert(sizeof...(Bs) >= 1, "graft: Concat takes at least one branch.");
   static constexpr const char* name = "Concat";
-  static constexpr Traits traits{.needs_input = true};
 
   static constexpr Fit fit(Shape in) {
     Fit fit{Reason::fits, in};
     bool first = true;
     ((join(Bs::plan(in), fit, first)), ...);
     return fit;
-  }
-  template <class V>
-  static constexpr void visit(Shape in, V&& v) {
-    (Bs::visit(in, v), ...);
-  }
-  template <class V>
-  static void visit_names(Shape in, const std::string& path, V& visitor) {
-    detail::Branches<Bs...>::visit_names(in, path, visitor);
-  }
-
-  template <class T>
-  static void* forward(Run<T>& run, const Place<T>& at, const T* x, T* y) {
-    std::size_t before = 0;
-    return detail::Branches<Bs...>::forward(run, at, x, [&](std::size_t, const T* out, Shape shape) {
-      copy_channels(run.n, shape, at.out, before, [&](std::size_t whole, std::size_t part, std::size_t channels) {
-        std::memcpy(y + whole, out + part, channels * sizeof(T));
-      });
-      before += static_cast<std::size_t>(shape.c);
-    });
-  }
-  template <class T>
-  static void backward(Run<T>& run, const Place<T>& at, const T*, const T*, void* kept, T* dy, T* dx) {
-    std::size_t before = 0;
-    detail::Branches<Bs...>::backward(run, at, kept, dx, [&](std::size_t, Shape shape, T* own) {
-      copy_channels(run.n, shape, at.out, before, [&](std::size_t whole, std::size_t part, std::size_t channels) {
-        std::memcpy(own + part, dy + whole, channels * sizeof(T));
-      });
-      before += static_cast<std::size_t>(shape.c);
-    });
   }
 
  private:
@@ -219,14 +232,6 @@ struct Concat {
       fit.out.c += plan.out().c;
     }
     first = false;
-  }
-  template <class F>
-  static void copy_channels(int n, Shape part, Shape whole, std::size_t before, F&& copy) {
-    const std::size_t rows =
-        static_cast<std::size_t>(n) * static_cast<std::size_t>(whole.h) * static_cast<std::size_t>(whole.w);
-    const std::size_t channels = static_cast<std::size_t>(part.c);
-    for (std::size_t row = 0; row < rows; ++row)
-      copy(row * static_cast<std::size_t>(whole.c) + before, row * channels, channels);
   }
 };
 

@@ -126,7 +126,7 @@ class Optimizer {
     return static_cast<int>((static_cast<std::ptrdiff_t>(s.count) + piece - 1) / piece);
   }
 
-  void add(const Parameters<T>& parameters) {
+  GRAFT_COLD void add(const Parameters<T>& parameters) {
     for (const Block& other : blocks_) {
       if (parameters.size != 0 && other.parameters.value == parameters.value) {
         fail("an optimiser was given the model '", parameters.name,

@@ -104,7 +104,7 @@ inline ForwardWay forward_way(const ConvExtents& extents, const Epilogue& epilog
 }  // namespace detail
 
 /// In words, which kernels a convolution runs on and why others do not serve: for GRAFT_TRACE.
-inline std::string describe_conv2d(const ConvExtents& extents, const Epilogue& epilogue) {
+GRAFT_COLD inline std::string describe_conv2d(const ConvExtents& extents, const Epilogue& epilogue) {
   const detail::ForwardWay way = detail::forward_way(extents, epilogue);
   const ConvExtents& e = way.e;
   std::string text = detail::is_product(e) ? "product of pixels and weights" : "register tile";
