@@ -12,6 +12,90 @@
 
 GRAFT_BEGIN
 
+namespace detail {
+
+/// Where a plan's values by layer are put: arrays of one more than the layers.
+struct PlanArrays {
+  Shape* shape;
+  std::size_t* parameters;
+  std::size_t* statistics;
+  int* statistic_arrays;
+  Epilogue* epilogue;
+  int* last;
+  bool* covered;
+  bool* in_place;
+};
+
+/// What a plan says of a chain as a whole.
+struct PlanSummary {
+  Fit fit{};                   ///< the first misfit, or the chain's output
+  int bad = -1;                ///< which layer does not fit
+  std::size_t widest = 0;      ///< largest activation of one sample, in numbers
+  Kind kind = Kind::features;  ///< what the output means
+};
+
+/// Decides which neighbours run as one kernel, and what runs in place.
+constexpr void fuse(const PlanArrays& p, const ChainRules& chain) {
+  int producer = -1;  // the layer whose buffer holds the current activation; -1: the chain's own input
+  for (int i = 0; i < chain.count; ++i) {
+    p.last[i] = i;
+    if (p.covered[i]) continue;
+    const Traits& t = chain.layer[i].traits;
+    int next = i + 1;
+    if (t.takes_activation && next < chain.count && chain.layer[next].traits.act != Act::none) {
+      p.epilogue[i].act = chain.layer[next].traits.act;
+      p.epilogue[i].alpha = chain.layer[next].traits.alpha;
+      p.covered[next] = true;
+      ++next;
+    }
+    if (t.takes_pool && next < chain.count && chain.layer[next].traits.is_pool2) {
+      p.epilogue[i].pool = true;
+      p.covered[next] = true;
+      ++next;
+    }
+    p.last[i] = next - 1;
+    if (t.is_free) continue;
+    if (t.in_place && !t.needs_input && producer >= 0) {
+      p.in_place[i] = !chain.layer[producer].traits.needs_output && p.epilogue[producer].act == Act::none;
+    }
+    if (!p.in_place[i] || t.needs_output) producer = i;
+  }
+}
+
+/// Plans `chain` for samples of shape `in`. The arrays hold zeros before.
+constexpr PlanSummary fill_plan(Shape in, const ChainRules& chain, const PlanArrays& p) {
+  PlanSummary sum;
+  p.shape[0] = in;
+  sum.widest = in.size();
+  for (int i = 0; i < chain.count; ++i) {
+    const LayerRules& layer = chain.layer[i];
+    Counts counts{};
+    Shape out = p.shape[i];
+    if (sum.bad < 0) {
+      const Fit fit = layer.fit(p.shape[i]);
+      if (fit.reason == Reason::fits) {
+        out = fit.out;
+        counts = layer.counts(p.shape[i]);
+      } else {
+        sum.fit = fit;
+        sum.bad = i;
+      }
+    }
+    p.shape[i + 1] = out;
+    p.parameters[i + 1] = p.parameters[i] + counts.parameters;
+    p.statistics[i + 1] = p.statistics[i] + counts.statistics;
+    p.statistic_arrays[i + 1] = p.statistic_arrays[i] + counts.statistic_arrays;
+    if (out.size() > sum.widest) sum.widest = out.size();
+    if (!layer.traits.keeps_kind) sum.kind = layer.traits.kind;
+  }
+  if (sum.bad < 0) sum.fit.out = p.shape[chain.count];
+  fuse(p, chain);
+  return sum;
+}
+
+}  // namespace detail
+
+/// The plan of a chain of N layers.
 template <int N>
 struct Plan {
   Fit fit{};                                    ///< the first misfit, or the chain's output
@@ -27,7 +111,7 @@ struct Plan {
   std::size_t widest = 0;      ///< largest activation of one sample, in numbers
   Kind kind = Kind::features;  ///< what the output means
   [[nodiscard]] constexpr Shape out() const { return shape[N]; }
-  [[nodiscard]] PlanView view() const {
+  [[nodiscard]] constexpr PlanView view() const {
     return {N,
             shape.data(),
             parameters.data(),
@@ -39,82 +123,35 @@ struct Plan {
             in_place.data(),
             widest};
   }
+  constexpr Plan(Shape in, const ChainRules& chain) {
+    const detail::PlanSummary sum =
+        detail::fill_plan(in, chain,
+                          {shape.data(), parameters.data(), statistics.data(), statistic_arrays.data(), epilogue.data(),
+                           last.data(), covered.data(), in_place.data()});
+    fit = sum.fit;
+    bad = sum.bad;
+    widest = sum.widest;
+    kind = sum.kind;
+  }
 };
 
 namespace detail {
-/// Decides which neighbours run as one kernel, and what runs in place.
-template <int N>
-constexpr void fuse(Plan<N>& p, const std::array<Traits, N + 1>& traits) {
-  const auto at = [](int i) { return static_cast<std::size_t>(i); };
-  int producer = -1;  // the layer whose buffer holds the current activation; -1: the chain's own input
-  for (int i = 0; i < N; ++i) {
-    p.last[at(i)] = i;
-    if (p.covered[at(i)]) continue;
-    const Traits& t = traits[at(i)];
-    int next = i + 1;
-    if (t.takes_activation && next < N && traits[at(next)].act != Act::none) {
-      p.epilogue[at(i)].act = traits[at(next)].act;
-      p.epilogue[at(i)].alpha = traits[at(next)].alpha;
-      p.covered[at(next)] = true;
-      ++next;
-    }
-    if (t.takes_pool && next < N && traits[at(next)].is_pool2) {
-      p.epilogue[at(i)].pool = true;
-      p.covered[at(next)] = true;
-      ++next;
-    }
-    p.last[at(i)] = next - 1;
-    if (t.is_free) continue;
-    if (t.in_place && !t.needs_input && producer >= 0) {
-      p.in_place[at(i)] = !traits[at(producer)].needs_output && p.epilogue[at(producer)].act == Act::none;
-    }
-    if (!p.in_place[at(i)] || t.needs_output) producer = i;
-  }
+template <int trained, class T, class... Ls, std::size_t... Is>
+constexpr std::array<Step<T>, sizeof...(Ls) + 1> make_steps(std::index_sequence<Is...>) {
+  return {step_of<Ls, T, (static_cast<int>(Is) >= trained)>()..., Step<T>{}};
 }
-
-template <int N>
-constexpr Plan<N> make_plan(Shape in, const std::array<LayerRules, N + 1>& rules, const std::array<Traits, N + 1>& traits) {
-  Plan<N> p;
-  p.shape[0] = in;
-  p.widest = in.size();
-  for (std::size_t i = 0; i < static_cast<std::size_t>(N); ++i) {
-    Counts counts{};
-    Shape out = p.shape[i];
-    if (p.bad < 0) {
-      const Fit fit = rules[i].fit(p.shape[i]);
-      if (fit.reason == Reason::fits) {
-        out = fit.out;
-        counts = rules[i].counts(p.shape[i]);
-      } else {
-        p.fit = fit;
-        p.bad = static_cast<int>(i);
-      }
-    }
-    p.shape[i + 1] = out;
-    p.parameters[i + 1] = p.parameters[i] + counts.parameters;
-    p.statistics[i + 1] = p.statistics[i] + counts.statistics;
-    p.statistic_arrays[i + 1] = p.statistic_arrays[i] + counts.statistic_arrays;
-    if (out.size() > p.widest) p.widest = out.size();
-    if (!traits[i].keeps_kind) p.kind = traits[i].kind;
-  }
-  if (p.bad < 0) p.fit.out = p.out();
-  fuse(p, traits);
-  return p;
-}
-
 }  // namespace detail
 
 template <class... Ls>
 struct Chain {
   static constexpr int count = static_cast<int>(sizeof...(Ls));
   using PlanType = Plan<count>;
-  static constexpr std::array<Traits, count + 1> traits{Ls::traits..., Traits{}};
-  static constexpr std::size_t at(int i) { return static_cast<std::size_t>(i); }
-
   static constexpr std::array<LayerRules, count + 1> rules{detail::rules_of<Ls>()..., LayerRules{}};
 
+  static constexpr ChainRules chain_rules() { return {count, rules.data()}; }
+
   /// The plan for samples of shape `in`. After a misfit the remaining shapes repeat the last good one.
-  static constexpr PlanType plan(Shape in) { return detail::make_plan<count>(in, rules, traits); }
+  static constexpr PlanType plan(Shape in) { return PlanType(in, chain_rules()); }
 
   template <class T>
   using Record = ChainRecord<T>;
@@ -124,7 +161,7 @@ struct Chain {
   /// run as the others do, but keep nothing either: backward then stops at `kept_from` and gives no gradient of x.
   template <int trained = 0, class T>
   static Record<T>* forward(Run<T>& run, const PlanType& p, const Place<T>& base, const T* x, int kept_from = trained) {
-    return detail::run_forward(run, {p.view(), traits.data(), steps<trained, T>.data()}, base, x, trained, kept_from);
+    return detail::run_forward(run, {p.view(), rules.data(), forward_steps<T>.data()}, base, x, trained, kept_from);
   }
 
   /// The way back: dy is the gradient of the output (may be overwritten), dx (null: not wanted) that of the input. Layers
@@ -132,17 +169,15 @@ struct Chain {
   template <int trained = 0, class T>
   static void backward(Run<T>& run, const PlanType& p, const Place<T>& base, Record<T>& record, T* dy, T* dx,
                        const unsigned char* frozen = nullptr) {
-    detail::run_backward(run, {p.view(), traits.data(), steps<trained, T>.data()}, base, record, dy, dx, frozen);
+    detail::run_backward(run, {p.view(), rules.data(), steps<trained, T>.data()}, base, record, dy, dx, frozen);
   }
 
- private:
   /// The layers' functions; those before `trained` have no way back, which is never instantiated.
-  template <int trained, class T, std::size_t... Is>
-  static constexpr std::array<detail::Step<T>, sizeof...(Ls) + 1> make_steps(std::index_sequence<Is...>) {
-    return {detail::step_of<Ls, T, (static_cast<int>(Is) >= trained)>()..., detail::Step<T>{}};
-  }
   template <int trained, class T>
-  static constexpr auto steps = make_steps<trained, T>(std::index_sequence_for<Ls...>{});
+  static constexpr auto steps = detail::make_steps<trained, T, Ls...>(std::index_sequence_for<Ls...>{});
+  /// The way forward alone: a program that only predicts compiles no way back.
+  template <class T>
+  static constexpr auto forward_steps = detail::make_steps<count, T, Ls...>(std::index_sequence_for<Ls...>{});
 };
 
 GRAFT_END

@@ -5,6 +5,7 @@
 #include "graft/core/arena.hpp"
 #include "graft/core/error.hpp"
 #include "graft/core/layer.hpp"
+#include "graft/core/rules.hpp"
 #include "graft/core/trace.hpp"
 
 #include <cmath>
@@ -43,7 +44,6 @@ namespace detail {
 /// A layer's functions.
 template <class T>
 struct Step {
-  const char* name = "";
   void* (*forward)(Run<T>&, const Place<T>&, const T*, T*) = nullptr;
   void (*backward)(Run<T>&, const Place<T>&, const T*, const T*, void*, T*, T*) = nullptr;
   std::string (*kernel)(Shape in, int n, const Epilogue&) = nullptr;  ///< what it runs on, in words
@@ -51,7 +51,6 @@ struct Step {
 template <class L, class T, bool with_backward>
 constexpr Step<T> step_of() {
   Step<T> step;
-  step.name = L::name;
   step.forward = &L::template forward<T>;
   if constexpr (with_backward) step.backward = &L::template backward<T>;
   if constexpr (requires { &L::describe; }) step.kernel = &L::describe;
@@ -61,10 +60,10 @@ constexpr Step<T> step_of() {
 template <class T>
 struct Steps {
   PlanView p;
-  const Traits* traits;
+  const LayerRules* layer;
   const Step<T>* step;
   /// Whether layer i runs as nothing of its own.
-  [[nodiscard]] bool skips(int i) const { return traits[i].is_free || p.covered[i]; }
+  [[nodiscard]] bool skips(int i) const { return layer[i].traits.is_free || p.covered[i]; }
   [[nodiscard]] Place<T> place(const Place<T>& base, int i) const {
     Place<T> here;
     here.in = p.shape[i];
@@ -78,7 +77,7 @@ struct Steps {
   }
   GRAFT_COLD void trace(const char* direction, int i, int n, double begin) const {
     const std::string kernel = step[i].kernel != nullptr ? step[i].kernel(p.shape[i], n, p.epilogue[i]) : "";
-    trace_layer(direction, i, step[i].name, n, p.shape[i], p.shape[p.last[i] + 1], p.epilogue[i], kernel, begin);
+    trace_layer(direction, i, layer[i].name, n, p.shape[i], p.shape[p.last[i] + 1], p.epilogue[i], kernel, begin);
   }
   [[nodiscard]] int first_running(int first) const {
     while (first < p.count && skips(first)) ++first;
@@ -124,7 +123,7 @@ const T* forward_range(Run<T>& run, const Steps<T>& steps, const Place<T>& base,
     const double started = trace_clock();
     record.kept[i] = steps.step[i].forward(run, here, x, y);
     if (traced()) steps.trace("forward", i, run.n, started);
-    if (run.check_finite) refuse_not_finite(i, steps.step[i].name, y, n * here.out.size());
+    if (run.check_finite) refuse_not_finite(i, steps.layer[i].name, y, n * here.out.size());
     x = y;
   }
   if (run.keep) return x;

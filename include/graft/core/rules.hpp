@@ -36,6 +36,7 @@ struct LayerRules {
   const char* name = "";
   std::string_view label{};
   bool named = false;
+  Traits traits{};
   Fit (*fit)(Shape) = nullptr;
   Counts (*counts)(Shape) = nullptr;
   void (*visit)(Shape, WeightVisitor&) = nullptr;
@@ -52,6 +53,7 @@ constexpr LayerRules rules_of() {
   rules.name = L::name;
   rules.label = label_of<L>();
   rules.named = is_named<L>;
+  rules.traits = L::traits;
   rules.fit = &L::fit;
   rules.counts = &counts_of<L>;
   rules.visit = &L::template visit<WeightVisitor&>;

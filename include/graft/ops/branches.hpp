@@ -4,8 +4,10 @@
 #include "graft/core/chain.hpp"
 #include "graft/core/vector_math.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
+#include <type_traits>
 
 GRAFT_BEGIN
 
@@ -17,54 +19,11 @@ using Branch = Chain<Ls...>;
 
 namespace detail {
 
-/// A branch's functions. forward() returns the record that backward() wants, the result and its shape.
-template <class T>
-struct BranchOut {
-  void* record;
-  const T* y;
-  Shape shape;
-};
-template <class T>
-using BranchForward = BranchOut<T> (*)(Run<T>&, const Place<T>&, const T* x);
-template <class T>
-struct BranchBackward {
-  Shape (*out)(Shape in);
-  void (*run)(Run<T>&, const Place<T>&, void* record, T* dy, T* dx);
-};
-
-template <class B, class T>
-BranchOut<T> branch_forward(Run<T>& run, const Place<T>& at, const T* x) {
-  const auto plan = B::plan(at.in);
-  auto* record = B::forward(run, plan, at, x);
-  return {record, record->output, plan.out()};
-}
-template <class B, class T>
-void branch_backward(Run<T>& run, const Place<T>& at, void* record, T* dy, T* dx) {
-  const auto plan = B::plan(at.in);
-  if (dx == nullptr && plan.parameters[static_cast<std::size_t>(B::count)] == 0) return;
-  B::backward(run, plan, at, *static_cast<typename B::template Record<T>*>(record), dy, dx);
-}
-template <class B>
-constexpr Shape branch_out(Shape in) {
-  return B::plan(in).out();
-}
 template <class... Bs>
 constexpr std::array<ChainRules, sizeof...(Bs)> branch_rules_of() {
   return {ChainRules{Bs::count, Bs::rules.data(), label_of<Bs>(), is_named<Bs>}...};
 }
 
-constexpr Counts counts_of_chain(const ChainRules& chain, Shape in) {
-  Counts sum;
-  for (int i = 0; i < chain.count; ++i) {
-    const Counts counts = chain.layer[i].counts(in);
-    sum.parameters += counts.parameters;
-    sum.statistics += counts.statistics;
-    sum.statistic_arrays += counts.statistic_arrays;
-    sum.arrays += counts.arrays;
-    in = chain.layer[i].fit(in).out;
-  }
-  return sum;
-}
 constexpr void visit_chain(const ChainRules& chain, Shape in, WeightVisitor& visitor) {
   for (int i = 0; i < chain.count; ++i) {
     chain.layer[i].visit(in, visitor);
@@ -73,12 +32,11 @@ constexpr void visit_chain(const ChainRules& chain, Shape in, WeightVisitor& vis
 }
 /// From the place of one branch, within the layer's own parameters and statistics, to that of the next.
 template <class T>
-void pass_branch(const ChainRules& chain, Place<T>& place) {
-  const Counts counts = counts_of_chain(chain, place.in);
-  place.weights += counts.parameters;
-  if (place.gradients != nullptr) place.gradients += counts.parameters;
-  place.statistics += counts.statistics;
-  place.fixed_statistics += counts.statistic_arrays;
+void pass_branch(const PlanView& plan, Place<T>& place) {
+  place.weights += plan.parameters[plan.count];
+  if (place.gradients != nullptr) place.gradients += plan.parameters[plan.count];
+  place.statistics += plan.statistics[plan.count];
+  place.fixed_statistics += plan.statistic_arrays[plan.count];
 }
 
 /// How a join puts branches together: their sum, or their channels beside each other. One loop for all joins of a kind.
@@ -96,42 +54,85 @@ void copy_channels(int n, Shape part, Shape whole, std::size_t begin, T* in_whol
   }
 }
 
+constexpr Fit chain_fit(const ChainRules& chain, Shape in) {
+  Fit fit{Reason::fits, in};
+  for (int i = 0; i < chain.count && fit.reason == Reason::fits; ++i) fit = chain.layer[i].fit(fit.out);
+  return fit;
+}
+/// The shape that branches join to, or why they do not.
+constexpr Fit join_fit(Join join, const ChainRules* branch, int count, Shape in) {
+  Fit joined{Reason::fits, in};
+  for (int i = 0; i < count; ++i) {
+    const Fit fit = chain_fit(branch[i], in);
+    if (fit.reason != Reason::fits) return fit;
+    const Shape a = joined.out, b = fit.out;
+    if (i == 0) {
+      joined = fit;
+    } else if (join == Join::sum) {
+      if (a != b) return {Reason::residual_changes_shape, a, b};
+    } else {
+      if (a.rank != b.rank || a.h != b.h || a.w != b.w) return {Reason::branches_differ_in_size, a, b};
+      joined.out.c += b.c;
+    }
+  }
+  return joined;
+}
+
+/// A branch's plan, on the arena: branches of any length run the same code.
+inline PlanView plan_branch(Arena& arena, const ChainRules& chain, Shape in) {
+  const std::size_t count = static_cast<std::size_t>(chain.count) + 1;
+  const auto zeros = [&](auto*& array) {
+    using E = std::remove_reference_t<decltype(*array)>;
+    array = arena.template take<E>(count);
+    std::fill_n(array, count, E{});
+  };
+  PlanArrays p{};
+  zeros(p.shape), zeros(p.parameters), zeros(p.statistics), zeros(p.statistic_arrays);
+  zeros(p.epilogue), zeros(p.last), zeros(p.covered), zeros(p.in_place);
+  const PlanSummary sum = fill_plan(in, chain, p);
+  return {chain.count, p.shape, p.parameters, p.statistics, p.statistic_arrays,
+          p.epilogue,  p.last,  p.covered,    p.in_place,   sum.widest};
+}
+
 /// Runs every branch on x and joins their results in y. Returns the branches' records.
 template <class T>
-void* branches_forward(Run<T>& run, const Place<T>& at, const ChainRules* rules, const BranchForward<T>* forward, int count,
+void* branches_forward(Run<T>& run, const Place<T>& at, const ChainRules* rules, const Step<T>* const* steps, int count,
                        Join join, const T* x, T* y) {
-  void** records = run.arena->template take<void*>(static_cast<std::size_t>(count));
+  ChainRecord<T>** records = run.arena->template take<ChainRecord<T>*>(static_cast<std::size_t>(count));
   const std::size_t numbers = static_cast<std::size_t>(run.n) * at.out.size();
   Place<T> here = at;
   std::size_t before = 0;
   for (int i = 0; i < count; ++i) {
-    const BranchOut<T> out = forward[i](run, here, x);
-    records[i] = out.record;
+    const PlanView plan = plan_branch(*run.arena, rules[i], at.in);
+    const Shape shape = plan.shape[plan.count];
+    records[i] = run_forward(run, {plan, rules[i].layer, steps[i]}, here, x, 0, 0);
+    const T* out = records[i]->output;
     if (join == Join::concat) {
-      copy_channels<true>(run.n, out.shape, at.out, before, y, const_cast<T*>(out.y));
-      before += static_cast<std::size_t>(out.shape.c);
+      copy_channels<true>(run.n, shape, at.out, before, y, const_cast<T*>(out));
+      before += static_cast<std::size_t>(shape.c);
     } else if (i == 0) {
-      std::memcpy(y, out.y, numbers * sizeof(T));
+      std::memcpy(y, out, numbers * sizeof(T));
     } else {
-      add_scaled(numbers, T{1}, out.y, y);
+      add_scaled(numbers, T{1}, out, y);
     }
-    pass_branch(rules[i], here);
+    pass_branch(plan, here);
   }
   return records;
 }
 
 /// Runs every branch backward on its part of dy; the gradients of the one input add up.
 template <class T>
-void branches_backward(Run<T>& run, const Place<T>& at, const ChainRules* rules, const BranchBackward<T>* backward, int count,
+void branches_backward(Run<T>& run, const Place<T>& at, const ChainRules* rules, const Step<T>* const* steps, int count,
                        Join join, void* kept, T* dy, T* dx) {
-  void* const* records = static_cast<void**>(kept);
+  ChainRecord<T>* const* records = static_cast<ChainRecord<T>**>(kept);
   const std::size_t numbers = static_cast<std::size_t>(run.n) * at.in.size();
   if (dx != nullptr) std::memset(dx, 0, numbers * sizeof(T));
   Place<T> here = at;
   std::size_t before = 0;
   for (int i = 0; i < count; ++i) {
     ArenaScope scope(*run.arena);
-    const Shape shape = backward[i].out(at.in);
+    const PlanView plan = plan_branch(*run.arena, rules[i], at.in);
+    const Shape shape = plan.shape[plan.count];
     T* own = run.arena->template take<T>(static_cast<std::size_t>(run.n) * shape.size());
     if (join == Join::concat) {
       copy_channels<false>(run.n, shape, at.out, before, dy, own);
@@ -140,9 +141,11 @@ void branches_backward(Run<T>& run, const Place<T>& at, const ChainRules* rules,
       std::memcpy(own, dy, static_cast<std::size_t>(run.n) * shape.size() * sizeof(T));
     }
     T* own_dx = dx != nullptr ? run.arena->template take<T>(numbers) : nullptr;
-    backward[i].run(run, here, records[i], own, own_dx);
+    if (own_dx != nullptr || plan.parameters[plan.count] > 0) {
+      run_backward<T>(run, {plan, rules[i].layer, steps[i]}, here, *records[i], own, own_dx, nullptr);
+    }
     if (dx != nullptr) add_scaled(numbers, T{1}, own_dx, dx);
-    pass_branch(rules[i], here);
+    pass_branch(plan, here);
   }
 }
 
@@ -152,19 +155,20 @@ struct Branches {
   static constexpr Traits traits{.needs_input = true};
   static constexpr std::array<ChainRules, sizeof...(Bs)> branch_rules = branch_rules_of<Bs...>();
 
+  static constexpr Fit fit(Shape in) { return join_fit(Kind, branch_rules.data(), static_cast<int>(sizeof...(Bs)), in); }
   template <class V>
   static constexpr void visit(Shape in, V&& v) {
     for (const ChainRules& branch : branch_rules) visit_chain(branch, in, v);
   }
   template <class T>
   static void* forward(Run<T>& run, const Place<T>& at, const T* x, T* y) {
-    static constexpr BranchForward<T> functions[] = {&branch_forward<Bs, T>...};
-    return branches_forward(run, at, branch_rules.data(), functions, static_cast<int>(sizeof...(Bs)), Kind, x, y);
+    static constexpr const Step<T>* steps[] = {Bs::template forward_steps<T>.data()...};
+    return branches_forward(run, at, branch_rules.data(), steps, static_cast<int>(sizeof...(Bs)), Kind, x, y);
   }
   template <class T>
   static void backward(Run<T>& run, const Place<T>& at, const T*, const T*, void* kept, T* dy, T* dx) {
-    static constexpr BranchBackward<T> functions[] = {{&branch_out<Bs>, &branch_backward<Bs, T>}...};
-    branches_backward(run, at, branch_rules.data(), functions, static_cast<int>(sizeof...(Bs)), Kind, kept, dy, dx);
+    static constexpr const Step<T>* steps[] = {Bs::template steps<0, T>.data()...};
+    branches_backward(run, at, branch_rules.data(), steps, static_cast<int>(sizeof...(Bs)), Kind, kept, dy, dx);
   }
 };
 
@@ -176,27 +180,6 @@ template <class... Bs>
 struct Sum : detail::Branches<detail::Join::sum, Bs...> {
   static_assert(sizeof...(Bs) >= 2, "graft: Sum takes at least two branches.");
   static constexpr const char* name = "Sum";
-
-  static constexpr Fit fit(Shape in) {
-    Fit fit{Reason::fits, in};
-    bool first = true;
-    ((join(Bs::plan(in), fit, first)), ...);
-    return fit;
-  }
-
- private:
-  template <class P>
-  static constexpr void join(const P& plan, Fit& fit, bool& first) {
-    if (fit.reason != Reason::fits) return;
-    if (plan.bad >= 0) {
-      fit = plan.fit;
-    } else if (first) {
-      fit.out = plan.out();
-    } else if (plan.out() != fit.out) {
-      fit = {Reason::residual_changes_shape, fit.out, plan.out()};
-    }
-    first = false;
-  }
 };
 
 /// y = x + F(x), F the layers (He et al. 2016). A block that changes the shape needs a shortcut: use Sum with two branches.
@@ -210,29 +193,6 @@ template <class... Bs>
 struct Concat : detail::Branches<detail::Join::concat, Bs...> {
   static_assert(sizeof...(Bs) >= 1, "graft: Concat takes at least one branch.");
   static constexpr const char* name = "Concat";
-
-  static constexpr Fit fit(Shape in) {
-    Fit fit{Reason::fits, in};
-    bool first = true;
-    ((join(Bs::plan(in), fit, first)), ...);
-    return fit;
-  }
-
- private:
-  template <class P>
-  static constexpr void join(const P& plan, Fit& fit, bool& first) {
-    if (fit.reason != Reason::fits) return;
-    if (plan.bad >= 0) {
-      fit = plan.fit;
-    } else if (first) {
-      fit.out = plan.out();
-    } else if (plan.out().rank != fit.out.rank || plan.out().h != fit.out.h || plan.out().w != fit.out.w) {
-      fit = {Reason::branches_differ_in_size, fit.out, plan.out()};
-    } else {
-      fit.out.c += plan.out().c;
-    }
-    first = false;
-  }
 };
 
 GRAFT_END
