@@ -1,5 +1,6 @@
 // MobileNetV1 of width 0.25: with pretrained weights, and from scratch.
 #include <graft/models/mobilenet.hpp>
+#include <graft/transfer/domain_statistics.hpp>
 
 #include "tuning.hpp"
 
@@ -19,12 +20,13 @@ void from_scratch(PhotoSession& session, const Photos& photos, const TuneOptions
   Model<Classifier> model{{.name = "model", .seed = session.options.seed, .initialiser = Initialiser::he_normal}};
   close_outputs(model, photos.train.classes());
   const int batch = session.options.batch;
-  data::Loader<float> loader(photos.train, Classifier::input,
-                             {.batch = batch,
-                              .seed = session.options.seed,
-                              .normalize = normalize,
-                              .augment = {data::flip_horizontal(), data::flip_vertical(options.turns == 8 ? 0.5 : 0.0)}});
-  const auto test = [&] { return score(photos.rest, normalize, model); };
+  const data::Labelled train = turned(photos.train, options.turns);
+  data::Loader<float> loader(train, Classifier::input, {.batch = batch, .seed = session.options.seed, .normalize = normalize});
+  const auto test = [&] {
+    // So few steps leave BatchNorm's running statistics (momentum 0.99) behind the weights; these are the present ones.
+    count_statistics(photos.train, normalize, 0, 64, model);
+    return score(photos.rest, normalize, model);
+  };
   Supervised method(
       loader, batch, {{options.rate, 0.01}}, [&] { return test().accuracy(); }, model);
   const History history = train_with(session, "scratch", method);
