@@ -12,8 +12,12 @@
 #include <graft/transfer/dann_three_adam.hpp>
 #include <graft/transfer/ddc.hpp>
 #include <graft/transfer/deep_coral.hpp>
+#include <graft/transfer/dsan.hpp>
 #include <graft/transfer/entropy_minimisation.hpp>
+#include <graft/transfer/jan.hpp>
 #include <graft/transfer/mcc.hpp>
+#include <graft/transfer/mcd.hpp>
+#include <graft/transfer/mdd.hpp>
 #include <graft/transfer/pseudo_labels.hpp>
 #include <graft/transfer/source_only.hpp>
 
@@ -34,6 +38,13 @@ void for_each_method(F&& f) {
     [](auto& n, const Settings& s) {
       return Dan{n.features(), n.labels(), s.with<DanOptions>()};
     });
+  f("jan", "joint adaptation network: MMD of features and predictions together (Long et al. 2017)",
+    [](auto& n, const Settings& s) {
+      return Jan{n.features(), n.labels(), s.with<JanOptions>()};
+    });
+  f("dsan", "deep subdomain adaptation: MMD class by class (Zhu et al. 2020)", [](auto& n, const Settings& s) {
+    return Dsan{n.features(), n.labels(), s.with<DsanOptions>()};
+  });
   f("deep_coral", "covariances made alike (Sun & Saenko 2016)", [](auto& n, const Settings& s) {
     return DeepCoral{n.features(), n.labels(), s.with<DeepCoralOptions>()};
   });
@@ -44,6 +55,12 @@ void for_each_method(F&& f) {
     [](auto& n, const Settings& s) {
       return Cdan{n.features(), n.labels(), n.map_domains(), s.with<CdanOptions>()};
     });
+  f("mcd", "two classifiers that disagree on the target (Saito et al. 2018)", [](auto& n, const Settings& s) {
+    return Mcd{n.features(), n.labels(), n.second(), s.with<McdOptions>()};
+  });
+  f("mdd", "margin disparity of an adversarial classifier (Zhang et al. 2019)", [](auto& n, const Settings& s) {
+    return Mdd{n.features(), n.labels(), n.second(), s.with<MddOptions>()};
+  });
   f("dann_three_adam", "DANN with three optimisers, BatchNorm and a swapped-label adversary", [](auto& n, const Settings& s) {
     return DannThreeAdam{n.norm_features(), n.norm_labels(), n.norm_domains(), s.with<DannThreeAdamOptions>()};
   });

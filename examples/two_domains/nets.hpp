@@ -20,6 +20,7 @@ class Nets {
 
   auto& features() { return model<typename B::Features>(0); }
   auto& labels() { return silenced<typename B::Labels>(1); }
+  auto& second() { return silenced<typename B::Labels>(8); }
   auto& domains() { return model<typename B::Domains>(2); }
   auto& map_domains() { return model<typename B::MapDomains>(2); }
   auto& generator() { return model<typename B::Generator>(3); }
@@ -54,7 +55,7 @@ class Nets {
   }
   std::uint64_t seed_;
   int classes_;
-  std::shared_ptr<void> models_[8];
+  std::shared_ptr<void> models_[9];
 };
 
 /// What graft::train needs, behind virtual functions: the fit loop is compiled once instead of for each method.

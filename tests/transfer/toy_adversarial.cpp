@@ -4,6 +4,8 @@
 #include <graft/transfer/cycle_gan.hpp>
 #include <graft/transfer/dann.hpp>
 #include <graft/transfer/dann_three_adam.hpp>
+#include <graft/transfer/mcd.hpp>
+#include <graft/transfer/mdd.hpp>
 
 #include "catch.hpp"
 #include "toy.hpp"
@@ -49,6 +51,17 @@ TEST_CASE("Dann and Cdan, with the multilinear and with the random map, improve 
             spurious.options(60)) > 0.95);
   CHECK(toy::accuracy(nudged, with(joint), nudged.options(60)) > 0.9);
   CHECK(toy::accuracy(spurious, with(projected), spurious.options(60)) > 0.95);
+}
+
+TEST_CASE("Mcd and Mdd improve two Gaussians that source-only fails", "[transfer][toy]") {
+  struct Head : Net<toy::Body::output, Dense<16>, ReLU, Dense<2>> {};
+  const toy::Problem problem = toy::nudged(1.0);
+  Model<Head> second{{.seed = 3}}, adversary{{.seed = 5}};
+  CHECK(toy::source_only<toy::Body, Head>(problem) < 0.8);
+  const auto mcd = [&](auto& features, auto& labels) { return Mcd{features, labels, second}; };
+  const auto mdd = [&](auto& features, auto& labels) { return Mdd{features, labels, adversary, {.lambda = {1.0, 10.0}}}; };
+  CHECK(toy::accuracy<toy::Body, Head>(problem, mcd, problem.options(60)) > 0.95);
+  CHECK(toy::accuracy<toy::Body, Head>(problem, mdd, problem.options(60)) > 0.95);
 }
 
 TEST_CASE("AdversarialSamples of features and of images improve two Gaussians that source-only fails", "[transfer][toy]") {

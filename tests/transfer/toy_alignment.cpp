@@ -4,6 +4,8 @@
 #include <graft/transfer/dan.hpp>
 #include <graft/transfer/ddc.hpp>
 #include <graft/transfer/deep_coral.hpp>
+#include <graft/transfer/dsan.hpp>
+#include <graft/transfer/jan.hpp>
 
 #include "catch.hpp"
 #include "toy.hpp"
@@ -23,6 +25,14 @@ TEST_CASE("Ddc, Dan and DeepCoral improve two Gaussians that source-only fails",
   CHECK(toy::accuracy(problem, [](auto& features, auto& labels) {
           return DeepCoral{features, labels, {.lambda = {10.0}}};
         }) > 0.95);
+}
+
+TEST_CASE("Jan and Dsan improve two Gaussians that source-only fails", "[transfer][toy]") {
+  for (const toy::Problem& problem : {toy::spurious(), toy::nudged(1.0)}) {
+    CHECK(toy::source_only(problem) < 0.8);
+    CHECK(toy::accuracy(problem, [](auto& features, auto& labels) { return Jan{features, labels}; }) > 0.95);
+    CHECK(toy::accuracy(problem, [](auto& features, auto& labels) { return Dsan{features, labels}; }) > 0.95);
+  }
 }
 
 TEST_CASE("Cmd improves two Gaussians that source-only fails", "[transfer][toy]") {
