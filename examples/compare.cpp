@@ -34,8 +34,7 @@ int main(int argc, char** argv) {
         settings.resume = session.options.resume;
         const Outcome outcome = ready.run(settings);
         graft::atomic_write(session.options.out / (name + "_history.csv"), outcome.history.csv());
-        table.add(method, {seed, outcome.history.last("source_accuracy"), outcome.history.last("target_accuracy"),
-                           outcome.history.sum("seconds")});
+        table.add(method, seed, outcome.history);
         graft::atomic_write(session.options.out / "table.md", table.markdown());
         graft::atomic_write(session.options.out / "table.json", table.json());
         graft::atomic_write(session.options.out / "table.svg", table.plot());

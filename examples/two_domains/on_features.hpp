@@ -58,7 +58,8 @@ Outcome run_on_features(const FeaturePair& pair, const Settings& settings) {
                                               .batch = settings.batch,
                                               .seed = settings.seed,
                                               .source_test = pair.source_test,
-                                              .target_test = pair.target_test};
+                                              .target_test = pair.target_test,
+                                              .validate_on = 1000};
     graft::Adaptation<M, graft::data::Features<float>> adaptation(method, pair.source, pair.target, fit);
     TrainableOf run(adaptation);
     outcome.history = train(run, settings);

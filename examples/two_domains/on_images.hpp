@@ -60,7 +60,8 @@ Outcome run_on_images(const Pair& pair, const Settings& settings) {
                                 .seed = settings.seed,
                                 .normalize = normalize,
                                 .source_test = pair.source_test,
-                                .target_test = pair.target_test};
+                                .target_test = pair.target_test,
+                                .validate_on = 1000};
     graft::Adaptation<std::remove_reference_t<decltype(method)>> adaptation(method, pair.source, pair.target, fit);
     TrainableOf run(adaptation);
     outcome.history = train(run, settings);

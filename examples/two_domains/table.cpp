@@ -85,6 +85,16 @@ void Comparison::add(const std::string& method, const RunResult& run) {
   row->runs.push_back(run);
 }
 
+void Comparison::add(const std::string& method, std::uint64_t seed, const graft::History& history) {
+  const auto at_best = [&](const char* column, bool largest) {
+    const int epoch = history.best(column, largest);
+    return epoch < 0 ? std::nan("") : history.rows()[static_cast<std::size_t>(epoch)].get("target_accuracy");
+  };
+  add(method, {seed, history.last("source_accuracy"), history.last("target_accuracy"), history.sum("seconds"),
+               at_best("target_entropy", false), at_best("target_snd", true), at_best("source_accuracy", true),
+               at_best("target_accuracy", true)});
+}
+
 std::string Comparison::markdown() const {
   std::string text = source + " to " + target + ", " + backbone + ", batch " + std::to_string(batch) + ", last of " +
                      std::to_string(epochs) + " epochs.\n\n";
@@ -95,6 +105,19 @@ std::string Comparison::markdown() const {
     for (std::size_t i = 0; i < row.runs.size(); ++i) text += format(i == 0 ? "%.3f" : ", %.3f", row.runs[i].target_accuracy);
     text += format(" | %.3f | %.0f |\n", mean_deviation(column(row, &RunResult::source_accuracy)).mean,
                    mean_deviation(column(row, &RunResult::seconds)).mean);
+  }
+  text +=
+      "\nThe same, at the last epoch and at those that a validator chooses without labels of the target; the oracle chooses "
+      "with them.\n\n";
+  text += "| method | last | least entropy | highest SND | highest source accuracy | oracle |\n|---|---|---|---|---|---|\n";
+  for (const Row& row : rows) {
+    text += "| " + row.method;
+    for (const auto member :
+         {&RunResult::target_accuracy, &RunResult::by_entropy, &RunResult::by_snd, &RunResult::by_source, &RunResult::oracle}) {
+      const auto goal = mean_deviation(column(row, member));
+      text += format(" | %.3f ± %.3f", goal.mean, goal.deviation);
+    }
+    text += " |\n";
   }
   return text;
 }
@@ -110,6 +133,10 @@ std::string Comparison::json() const {
       runs.push_back({{"seed", run.seed},
                       {"source_accuracy", number(run.source_accuracy)},
                       {"target_accuracy", number(run.target_accuracy)},
+                      {"by_entropy", number(run.by_entropy)},
+                      {"by_snd", number(run.by_snd)},
+                      {"by_source_accuracy", number(run.by_source)},
+                      {"oracle", number(run.oracle)},
                       {"seconds", number(run.seconds)}});
     }
     list.push_back({{"method", row.method},

@@ -1,15 +1,20 @@
 #pragma once
 // What compare prints: means and deviations over seeds.
+#include <graft/train/history.hpp>
+
 #include <cstdint>
 #include <string>
 #include <vector>
 
 namespace example {
 
-/// The last epoch of one run.
+/// The last epoch of one run, and the target's accuracy at the epoch that a validator chooses: the least entropy, the highest
+/// soft neighbourhood density, the highest source accuracy. `oracle` looks at the target's labels and shows what there was to
+/// gain.
 struct RunResult {
   std::uint64_t seed = 0;
   double source_accuracy = 0.0, target_accuracy = 0.0, seconds = 0.0;
+  double by_entropy = 0.0, by_snd = 0.0, by_source = 0.0, oracle = 0.0;
 };
 
 struct Comparison {
@@ -22,6 +27,8 @@ struct Comparison {
   std::vector<Row> rows{};
 
   void add(const std::string& method, const RunResult& run);
+  /// Adds the run that gave this history.
+  void add(const std::string& method, std::uint64_t seed, const graft::History& history);
   /// A row for each method: mean and deviation (n - 1) of the target accuracy over the seeds, and every seed's.
   [[nodiscard]] std::string markdown() const;
   [[nodiscard]] std::string json() const;

@@ -235,3 +235,20 @@ TEST_CASE("a run of three optimisers and two domains' statistics that was stoppe
   CHECK_FALSE(std::equal(whole.begin(), whole.end(), untrained.values().begin()));
   CHECK(whole == run(true));
 }
+
+TEST_CASE("validators look at the unlabelled target after each epoch and change nothing", "[transfer]") {
+  const toy::Problem problem = toy::nudged(0.5);
+  const auto run = [&](int look) {
+    Model<toy::Body> features{{.seed = 1}};
+    Model<toy::Labels> labels{{.seed = 2}};
+    FitOptions options = problem.options(4);
+    options.validate_on = look;
+    return SourceOnly{features, labels}.fit(problem.source, problem.target.without_labels(), options);
+  };
+  const History plain = run(0), looked = run(100);
+  CHECK(std::isnan(plain.last("target_snd")));
+  CHECK(looked.last("target_snd") > 0.0);
+  CHECK(looked.last("target_entropy") > 0.0);
+  CHECK(looked.last("target_entropy") < std::log(2.0));
+  for (std::size_t i = 0; i < 4; ++i) CHECK(plain.rows()[i].get("loss") == looked.rows()[i].get("loss"));
+}

@@ -48,6 +48,16 @@ class History {
   [[nodiscard]] bool empty() const { return rows_.empty(); }
   /// The last epoch's value, or NaN.
   [[nodiscard]] double last(std::string_view name) const { return rows_.empty() ? std::nan("") : rows_.back().get(name); }
+  /// The row whose column is the largest (or smallest), the first of equals; rows without it do not count. -1: there is none.
+  [[nodiscard]] int best(std::string_view name, bool largest = true) const {
+    int found = -1;
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
+      if (!rows_[i].has(name)) continue;
+      const double value = rows_[i].get(name), old = found < 0 ? 0.0 : rows_[static_cast<std::size_t>(found)].get(name);
+      if (found < 0 || (largest ? value > old : value < old)) found = static_cast<int>(i);
+    }
+    return found;
+  }
   /// The sum over the epochs of a column.
   [[nodiscard]] double sum(std::string_view name) const {
     double total = 0.0;

@@ -5,7 +5,9 @@
 #include "graft/core/tape.hpp"
 #include "graft/data/feature_loader.hpp"
 #include "graft/data/loader.hpp"
+#include "graft/kernel/cpu/softmax.hpp"
 #include "graft/train/trainer.hpp"
+#include "graft/train/validators.hpp"
 #include "graft/transfer/domain_statistics.hpp"
 #include "graft/transfer/score.hpp"
 
@@ -38,6 +40,9 @@ struct BasicFitOptions {
   data::Augment target_augment{};             ///< of the target's
   int loader_threads = 1;                     ///< that make the batches; the numbers do not depend on it
   DomainNorm batch_norm = DomainNorm::joint;  ///< what BatchNorm does with two domains; see there
+  /// How many images of the target, evenly spaced, are looked at after each epoch, without labels, for the columns
+  /// `target_entropy` (low is good) and `target_snd` (high is good; see train/validators.hpp). 0: none.
+  int validate_on = 0;
 };
 using FitOptions = BasicFitOptions<data::Labelled>;
 /// The same for sets of features; nothing is normalised or augmented.
@@ -195,6 +200,7 @@ class Adaptation {
     }
     if (options_.source_test) row.set("source_accuracy", accuracy(*options_.source_test, 0));
     if (options_.target_test) row.set("target_accuracy", accuracy(*options_.target_test, 1));
+    if (options_.validate_on > 2) validate(row, own ? 1 : 0);
     if (own) std::apply([](auto&... models) { ((models.domain = 1), ...); }, method_.classifier());
   }
 
@@ -218,6 +224,34 @@ class Adaptation {
   }
 
  private:
+  /// Predictions on the unlabelled target, and what validators make of them.
+  void validate(Row& row, int domain) {
+    const std::size_t n = std::min(static_cast<std::size_t>(options_.validate_on), target_.size());
+    if (n < 3) return;
+    constexpr std::size_t wide = M::input.size(), classes = static_cast<std::size_t>(M::classes), most = 64;
+    std::vector<Scalar> x(most * wide), p(n * classes);
+    std::apply(
+        [&](auto&... models) {
+          ((models.domain = domain), ...);
+          detail::Pipeline<Scalar, std::remove_reference_t<decltype(models)>...> pipeline(models...);
+          for (std::size_t begin = 0; begin < n; begin += most) {
+            const std::size_t count = std::min(most, n - begin);
+            for (std::size_t i = 0; i < count; ++i) {
+              const std::size_t place = (begin + i) * target_.size() / n;
+              if constexpr (requires { target_.sample(place); }) {
+                std::copy_n(target_.sample(place), wide, x.data() + i * wide);
+              } else {
+                options_.normalize.write(target_.pixels(place), target_.shape(), M::input, x.data() + i * wide);
+              }
+            }
+            kernel::softmax_forward(Cpu{}, static_cast<int>(count), M::classes, pipeline(x.data(), static_cast<int>(count)),
+                                    p.data() + begin * classes);
+          }
+        },
+        method_.classifier());
+    row.set("target_entropy", prediction_entropy(p.data(), static_cast<int>(n), M::classes));
+    row.set("target_snd", soft_neighbourhood_density(p.data(), static_cast<int>(n), M::classes));
+  }
   static std::string optimizer_name(std::size_t index) {
     return index == 0 ? "optimizer/" : "optimizer" + std::to_string(index + 1) + "/";
   }
