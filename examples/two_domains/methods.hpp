@@ -19,6 +19,7 @@
 #include <graft/transfer/mcd.hpp>
 #include <graft/transfer/mdd.hpp>
 #include <graft/transfer/pseudo_labels.hpp>
+#include <graft/transfer/shot.hpp>
 #include <graft/transfer/source_only.hpp>
 
 namespace example {
@@ -80,6 +81,9 @@ void for_each_method(F&& f) {
     [](auto& n, const Settings&) {
       return Curriculum{n.features(), n.labels()};
     });
+  f("shot", "source-free: the target fits itself to the source's classifier (Liang et al. 2020)", [](auto& n, const Settings&) {
+    return Shot{n.features(), n.labels()};
+  });
   f("adversarial_samples", "a generator makes features that are misjudged, and they are learnt from (Volpi et al. 2018)",
     [](auto& n, const Settings&) {
       return AdversarialSamples{n.features(), n.labels(), n.generator()};

@@ -44,4 +44,5 @@
 #include "graft/transfer/mcd.hpp"
 #include "graft/transfer/mdd.hpp"
 #include "graft/transfer/pseudo_labels.hpp"
+#include "graft/transfer/shot.hpp"
 #include "graft/transfer/source_only.hpp"

@@ -3,6 +3,7 @@
 #include <graft/transfer/entropy_minimisation.hpp>
 #include <graft/transfer/mcc.hpp>
 #include <graft/transfer/pseudo_labels.hpp>
+#include <graft/transfer/shot.hpp>
 
 #include "catch.hpp"
 #include "toy.hpp"
@@ -23,6 +24,44 @@ TEST_CASE("PseudoLabels improves two Gaussians of which source-only misjudges so
   const toy::Problem problem = toy::nudged(0.7);
   CHECK(toy::source_only(problem) < 0.95);
   CHECK(toy::accuracy(problem, [](auto& features, auto& labels) { return PseudoLabels{features, labels}; }) > 0.97);
+}
+
+TEST_CASE("Shot improves two Gaussians that source-only fails, and looks at no source image in its second part",
+          "[transfer][toy]") {
+  const toy::Problem problem = toy::nudged(1.0);
+  CHECK(toy::source_only(problem) < 0.8);
+  CHECK(toy::accuracy(problem, [](auto& features, auto& labels) { return Shot{features, labels}; }) > 0.95);
+  // Models that come trained; then it does not matter what the source is.
+  const auto second_part = [&](const data::Labelled& source) {
+    Model<toy::Body> features{{.seed = 1}};
+    Model<toy::Labels> labels{{.seed = 2}};
+    SourceOnly{features, labels}.fit(problem.source, problem.target.without_labels(), problem.options(10));
+    Shot{features, labels, {.first_part = 0.0}}.fit(source, problem.target.without_labels(), problem.options(5));
+    return std::vector<float>(features.values().begin(), features.values().end());
+  };
+  CHECK(second_part(problem.source) == second_part(problem.target_test));
+}
+
+TEST_CASE("guesses by centroids: nearest by cosine, in two rounds; a class that nothing is taken for has none", "[transfer]") {
+  struct Same : Net<Vector<2>, Dense<2, false>> {};
+  struct Three : Net<Vector<2>, Dense<3, false>> {};
+  Model<Same, Cpu, double> body;
+  Model<Three, Cpu, double> head;
+  const double eye[] = {1, 0, 0, 1}, third[] = {30, 0, -30, 0, 30, -30};
+  std::copy(eye, eye + 4, body.values().begin());
+  std::copy(third, third + 6, head.values().begin());
+  data::Pixels pixels(std::array<std::size_t, 4>{5, 1, 1, 2});
+  // The last is taken for class 0 by the head, by a hair, but lies in the direction of class 1.
+  const int values[5][2] = {{250, 5}, {255, 0}, {5, 60}, {0, 65}, {31, 30}};
+  for (std::size_t i = 0; i < 5; ++i)
+    for (std::size_t k = 0; k < 2; ++k) pixels(i, 0, 0, k) = static_cast<std::uint8_t>(values[i][k]);
+  const data::Labelled set("set", pixels, {0, 0, 0, 0, 0}, 3);
+  Guesses guesses;
+  guesses.make_by_centroids(set.without_labels(), {}, body, head);
+  std::vector<int> labels;
+  for (std::size_t i = 0; i < 5; ++i) labels.push_back(guesses.label(i));
+  CHECK(labels == std::vector<int>{0, 0, 1, 1, 1});
+  CHECK(guesses.confidence(1) > 0.99);
 }
 
 TEST_CASE("Curriculum teaches nothing of the target at first, then an evenly growing share", "[transfer]") {
