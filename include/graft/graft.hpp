@@ -46,3 +46,4 @@
 #include "graft/transfer/pseudo_labels.hpp"
 #include "graft/transfer/shot.hpp"
 #include "graft/transfer/source_only.hpp"
+#include "graft/transfer/tent.hpp"
