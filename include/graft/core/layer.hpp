@@ -4,13 +4,17 @@
 /// every place a layer stands in.
 ///
 /// A layer L provides
+///
 ///   static constexpr const char* name;
 ///   static constexpr Traits traits;
-///   static constexpr Fit fit(Shape in);                                  // the output shape, or the reason why there is none
-///   template <class V> static constexpr void visit(Shape in, V&& v);      // v(Weight) for every parameter and statistic, in
-///   order template <class T> static void* forward(Run<T>& run, const Place<T>& at, const T* x, T* y);     // returns what
-///   backward needs template <class T> static void backward(Run<T>& run, const Place<T>& at, const T* x, const T* y, void*
-///   kept, T* dy, T* dx);
+///   static constexpr Fit fit(Shape in);                               // the output shape, or why there is none
+///   template <class V> static constexpr void visit(Shape in, V&& v);  // v(Weight) for every array, in order
+///   template <class T>                                                // returns what backward needs
+///   static void* forward(Run<T>&, const Place<T>&, const T* x, T* y);
+///   template <class T>
+///   static void backward(Run<T>&, const Place<T>&, const T* x, const T* y, void* kept, T* dy, T* dx);
+///
+/// visit() is compiled once, with V = WeightVisitor&, and runs while compiling, too.
 /// In backward, dy may be overwritten, dx (null: not wanted) is overwritten, and parameter gradients are added to.
 #include "graft/config.hpp"
 #include "graft/core/arena.hpp"
