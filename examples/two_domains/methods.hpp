@@ -82,7 +82,7 @@ void for_each_method(F&& f) {
       return Curriculum{n.features(), n.labels()};
     });
   f("shot", "source-free: the target fits itself to the source's classifier (Liang et al. 2020)", [](auto& n, const Settings&) {
-    return Shot{n.features(), n.labels()};
+    return Shot{n.features(), n.labels(), {.smoothing = n.spare_outputs() ? 0.0 : 0.1}};
   });
   f("adversarial_samples", "a generator makes features that are misjudged, and they are learnt from (Volpi et al. 2018)",
     [](auto& n, const Settings&) {

@@ -20,6 +20,8 @@ class Nets {
 
   auto& features() { return model<typename B::Features>(0); }
   auto& labels() { return silenced<typename B::Labels>(1); }
+  /// Whether the label head has outputs that stand for no class: label smoothing would spread to them.
+  [[nodiscard]] bool spare_outputs() const { return classes_ < B::Labels::output.c; }
   auto& second() { return silenced<typename B::Labels>(8); }
   auto& domains() { return model<typename B::Domains>(2); }
   auto& map_domains() { return model<typename B::MapDomains>(2); }
