@@ -62,8 +62,7 @@ TEST_CASE("Tent improves two Gaussians that have moved, changes scales and shift
   for (const Segment& s : t.labels.segments()) CHECK(!s.trainable);
 }
 
-TEST_CASE("errors 3 and 20 of Tent: the logits are those before the step; the first batch's do not depend on the rate",
-          "[transfer]") {
+TEST_CASE("Tent: the logits are those from before the step, so the first batch's do not depend on the rate", "[transfer]") {
   Trained t;
   std::vector<float> x(64), slow(32), fast(32);
   Random random(4, 1);

@@ -97,9 +97,7 @@ constexpr PlanSummary fill_plan(Shape in, const ChainRules& chain, const PlanArr
 
 /// The plan of a chain of N layers.
 template <int N>
-struct Plan {
-  Fit fit{};                                    ///< the first misfit, or the chain's output
-  int bad = -1;                                 ///< which layer does not fit
+struct Plan : detail::PlanSummary {
   std::array<Shape, N + 1> shape{};             ///< shape[i] comes into layer i
   std::array<std::size_t, N + 1> parameters{};  ///< offset of layer i's parameters
   std::array<std::size_t, N + 1> statistics{};  ///< offset of its statistics
@@ -108,8 +106,6 @@ struct Plan {
   std::array<int, N + 1> last{};                ///< the last layer that layer i's kernel covers
   std::array<bool, N + 1> covered{};            ///< runs as part of an earlier layer's kernel
   std::array<bool, N + 1> in_place{};
-  std::size_t widest = 0;      ///< largest activation of one sample, in numbers
-  Kind kind = Kind::features;  ///< what the output means
   [[nodiscard]] constexpr Shape out() const { return shape[N]; }
   [[nodiscard]] constexpr PlanView view() const {
     return {N,
@@ -124,14 +120,10 @@ struct Plan {
             widest};
   }
   constexpr Plan(Shape in, const ChainRules& chain) {
-    const detail::PlanSummary sum =
+    static_cast<detail::PlanSummary&>(*this) =
         detail::fill_plan(in, chain,
                           {shape.data(), parameters.data(), statistics.data(), statistic_arrays.data(), epilogue.data(),
                            last.data(), covered.data(), in_place.data()});
-    fit = sum.fit;
-    bad = sum.bad;
-    widest = sum.widest;
-    kind = sum.kind;
   }
 };
 

@@ -38,12 +38,8 @@ struct NetFacts {
 };
 template <class N>
 constexpr NetFacts facts_of() {
-  return {{N::layers, N::Layers::rules.data()},
-          N::input,
-          N::plan.parameters.data(),
-          N::plan.statistics.data(),
-          N::statistic_arrays,
-          N::first_trained};
+  return {N::Layers::chain_rules(), N::input,        N::plan.parameters.data(), N::plan.statistics.data(),
+          N::statistic_arrays,      N::first_trained};
 }
 }  // namespace detail
 

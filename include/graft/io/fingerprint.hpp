@@ -49,7 +49,7 @@ GRAFT_COLD inline void describe(const ChainRules& chain, Shape in, std::string& 
 template <class N>
 std::string architecture() {
   std::string text = detail::shape_word(N::input);
-  detail::describe({N::layers, N::Layers::rules.data()}, N::input, text);
+  detail::describe(N::Layers::chain_rules(), N::input, text);
   return text;
 }
 

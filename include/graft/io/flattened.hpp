@@ -55,7 +55,7 @@ template <class N>
 Flattened flattened(Shape image) {
   Flattened found;
   if (N::input.is_image() || image.size() != N::input.size()) image = not_flattened;
-  walk_flattened({N::layers, N::Layers::rules.data()}, N::input, image, found);
+  walk_flattened(N::Layers::chain_rules(), N::input, image, found);
   return found;
 }
 

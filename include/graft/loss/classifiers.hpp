@@ -30,8 +30,8 @@ Loss<T> classifier_discrepancy(const Var<S, A, T>& a, const Var<S, B, T>& b) {
       if (da != nullptr) da[i] = slope;
       if (db != nullptr) db[i] = -slope;
     }
-    if (da != nullptr) detail::through_softmax(a.count(), S.c, p, da);
-    if (db != nullptr) detail::through_softmax(b.count(), S.c, q, db);
+    if (da != nullptr) kernel::softmax_backward(Cpu{}, a.count(), S.c, p, da, da);
+    if (db != nullptr) kernel::softmax_backward(Cpu{}, b.count(), S.c, q, db, db);
     return static_cast<T>(sum / static_cast<double>(numbers));
   });
 }

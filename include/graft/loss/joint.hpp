@@ -22,15 +22,6 @@ struct JointMmdOptions {
 };
 
 namespace detail {
-/// d(loss)/d(logits) in place of d(loss)/d(softmax(logits)): p * (g - sum p g) by row.
-template <class T>
-void through_softmax(int rows, int classes, const T* p, T* g) {
-  for (int i = 0; i < rows; ++i, p += classes, g += classes) {
-    T mean{0};
-    for (int c = 0; c < classes; ++c) mean += p[c] * g[c];
-    for (int c = 0; c < classes; ++c) g[c] = p[c] * (g[c] - mean);
-  }
-}
 /// Throws Error unless both domains have `least` rows.
 template <class V>
 void two_domains(const char* loss, const V& f, int least) {
@@ -56,7 +47,7 @@ Loss<T> joint_mmd(const Var<F, A, T>& f, const Var<L, B, T>& logits, const Joint
                                      options.features.multiplier};
     kernel::KernelFactor<T> classes{L.c, p, dz, {0.5 / options.variance}, {}};
     const T loss = kernel::weighted_kernels(Cpu{}, n, w, std::array{features, classes});
-    if (dz != nullptr) detail::through_softmax(n, L.c, p, dz);
+    if (dz != nullptr) kernel::softmax_backward(Cpu{}, n, L.c, p, dz, dz);
     return loss;
   });
 }

@@ -5,7 +5,6 @@
 #include "graft/core/tape.hpp"
 #include "graft/data/feature_loader.hpp"
 #include "graft/data/loader.hpp"
-#include "graft/kernel/cpu/softmax.hpp"
 #include "graft/train/trainer.hpp"
 #include "graft/train/validators.hpp"
 #include "graft/transfer/domain_statistics.hpp"
@@ -228,25 +227,10 @@ class Adaptation {
   void validate(Row& row, int domain) {
     const std::size_t n = std::min(static_cast<std::size_t>(options_.validate_on), target_.size());
     if (n < 3) return;
-    constexpr std::size_t wide = M::input.size(), classes = static_cast<std::size_t>(M::classes), most = 64;
-    std::vector<Scalar> x(most * wide), p(n * classes);
-    std::apply(
+    const std::vector<Scalar> p = std::apply(
         [&](auto&... models) {
           ((models.domain = domain), ...);
-          detail::Pipeline<Scalar, std::remove_reference_t<decltype(models)>...> pipeline(models...);
-          for (std::size_t begin = 0; begin < n; begin += most) {
-            const std::size_t count = std::min(most, n - begin);
-            for (std::size_t i = 0; i < count; ++i) {
-              const std::size_t place = (begin + i) * target_.size() / n;
-              if constexpr (requires { target_.sample(place); }) {
-                std::copy_n(target_.sample(place), wide, x.data() + i * wide);
-              } else {
-                options_.normalize.write(target_.pixels(place), target_.shape(), M::input, x.data() + i * wide);
-              }
-            }
-            kernel::softmax_forward(Cpu{}, static_cast<int>(count), M::classes, pipeline(x.data(), static_cast<int>(count)),
-                                    p.data() + begin * classes);
-          }
+          return probabilities_of_some(target_, n, options_.normalize, models...);
         },
         method_.classifier());
     row.set("target_entropy", prediction_entropy(p.data(), static_cast<int>(n), M::classes));

@@ -6,6 +6,7 @@
 #include "graft/data/feature_loader.hpp"
 #include "graft/data/loader.hpp"
 #include "graft/loss/supervised.hpp"
+#include "graft/transfer/centroids.hpp"
 #include "graft/transfer/score.hpp"
 
 #include <algorithm>
@@ -39,61 +40,24 @@ class Guesses {
     });
     believed_.assign(labels_.size(), -1);
   }
-  /// Labels `set` by the nearest centroid of the body's features, and believes it all (Liang, Hu, Feng 2020, equations 4 to 6):
-  /// 1 is appended to a row of features, which is scaled to unit length; centroids are means weighted by the head's
-  /// probabilities; labels go by the largest cosine; then once more with centroids of those labels. A class for which the
-  /// head takes no image has no centroid. Holds the whole set's features. confidence() is that of the head.
+  /// Labels `set` by the nearest centroid of the body's features (centroids.hpp) and believes it all; confidence() is that of
+  /// the head's most probable class. Holds the whole set's features.
   template <class Set, class Body, class Head>
   void make_by_centroids(const Set& set, const data::Normalize& normalize, Body& body, Head& head) {
     using T = typename Body::Scalar;
-    constexpr std::size_t d = Body::output.size() + 1, classes = static_cast<std::size_t>(Head::output.c);
-    labels_.clear();
-    confidence_.clear();
-    std::vector<T> f, out(256 * (d - 1)), logits(256 * classes);
-    std::vector<double> centroids(classes * d, 0.0), p(classes);
-    std::vector<char> there(classes, 0);
+    constexpr std::size_t classes = static_cast<std::size_t>(Head::output.c), wide = Body::output.size();
+    std::vector<T> features(set.size() * wide), p(set.size() * classes);
+    std::size_t done = 0;
     data::for_each_batch<T>(set, Body::input, 256, normalize, [&](const data::Batch<T>& batch) {
-      body.predict(batch.images, batch.count, out.data());
-      head.predict(out.data(), batch.count, logits.data());
-      for (std::size_t i = 0; i < static_cast<std::size_t>(batch.count); ++i) {
-        const T* row = logits.data() + i * classes;
-        const int best = argmax(row, static_cast<int>(classes));
-        double sum = 0.0, square = 1.0;
-        for (std::size_t c = 0; c < classes; ++c) sum += p[c] = std::exp(static_cast<double>(row[c] - row[best]));
-        for (std::size_t k = 0; k + 1 < d; ++k)
-          square += static_cast<double>(out[i * (d - 1) + k]) * static_cast<double>(out[i * (d - 1) + k]);
-        for (std::size_t k = 0; k + 1 < d; ++k)
-          f.push_back(static_cast<T>(static_cast<double>(out[i * (d - 1) + k]) / std::sqrt(square)));
-        f.push_back(static_cast<T>(1.0 / std::sqrt(square)));
-        for (std::size_t c = 0; c < classes; ++c) {
-          for (std::size_t k = 0; k < d; ++k) centroids[c * d + k] += p[c] / sum * static_cast<double>(f[f.size() - d + k]);
-        }
-        there[static_cast<std::size_t>(best)] = 1;
-        labels_.push_back(best);
-        confidence_.push_back(1.0 / sum);
-      }
+      body.predict(batch.images, batch.count, features.data() + done * wide);
+      head.predict(features.data() + done * wide, batch.count, p.data() + done * classes);
+      done += static_cast<std::size_t>(batch.count);
     });
-    for (int round = 0; round < 2; ++round) {
-      for (std::size_t c = 0; c < classes; ++c) {
-        double square = 0.0;
-        for (std::size_t k = 0; k < d; ++k) square += centroids[c * d + k] * centroids[c * d + k];
-        for (std::size_t k = 0; k < d && square > 0.0; ++k) centroids[c * d + k] /= std::sqrt(square);
-      }
-      for (std::size_t i = 0; i < labels_.size(); ++i) {
-        double nearest = -HUGE_VAL;
-        for (std::size_t c = 0; c < classes; ++c) {
-          double cosine = 0.0;
-          for (std::size_t k = 0; k < d; ++k) cosine += centroids[c * d + k] * static_cast<double>(f[i * d + k]);
-          if (there[c] != 0 && cosine > nearest) nearest = cosine, labels_[i] = static_cast<int>(c);
-        }
-      }
-      std::fill(centroids.begin(), centroids.end(), 0.0);
-      for (std::size_t i = 0; i < labels_.size(); ++i) {
-        for (std::size_t k = 0; k < d; ++k)
-          centroids[static_cast<std::size_t>(labels_[i]) * d + k] += static_cast<double>(f[i * d + k]);
-      }
-    }
-    believed_ = labels_;
+    kernel::softmax_forward(Cpu{}, static_cast<int>(done), Head::output.c, p.data(), p.data());
+    labels_ = believed_ = labels_by_centroids(features, p, done);
+    confidence_.resize(done);
+    for (std::size_t i = 0; i < done; ++i)
+      confidence_[i] = static_cast<double>(*std::max_element(p.data() + i * classes, p.data() + (i + 1) * classes));
   }
   /// Believes the guesses of at least this probability.
   void believe_above(double threshold) {

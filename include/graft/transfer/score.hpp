@@ -4,6 +4,7 @@
 #include "graft/core/model.hpp"
 #include "graft/data/features.hpp"
 #include "graft/data/loader.hpp"
+#include "graft/kernel/cpu/softmax.hpp"
 #include "graft/train/metrics.hpp"
 
 #include <algorithm>
@@ -41,6 +42,30 @@ class Pipeline {
 };
 
 }  // namespace detail
+
+/// softmax of what a chain of models (body, then head) gives for `n` samples of a set, evenly spaced: n x classes.
+template <class Set, class First, class... Rest>
+auto probabilities_of_some(const Set& set, std::size_t n, const data::Normalize& normalize, First& first, Rest&... rest) {
+  using T = typename First::Scalar;
+  constexpr std::size_t most = 64, wide = First::input.size();
+  constexpr int classes = std::tuple_element_t<sizeof...(Rest), std::tuple<First, Rest...>>::output.c;
+  detail::Pipeline<T, First, Rest...> pipeline(first, rest...);
+  std::vector<T> x(most * wide), p(n * static_cast<std::size_t>(classes));
+  for (std::size_t begin = 0; begin < n; begin += most) {
+    const std::size_t count = std::min(most, n - begin);
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t place = (begin + i) * set.size() / n;
+      if constexpr (requires { set.sample(place); }) {
+        std::copy_n(set.sample(place), wide, x.data() + i * wide);
+      } else {
+        normalize.write(set.pixels(place), set.shape(), First::input, x.data() + i * wide);
+      }
+    }
+    kernel::softmax_forward(Cpu{}, static_cast<int>(count), classes, pipeline(x.data(), static_cast<int>(count)),
+                            p.data() + begin * static_cast<std::size_t>(classes));
+  }
+  return p;
+}
 
 /// Scores a chain of models (body, then head) on a labelled set: counts of (label, largest output).
 template <class First, class... Rest>
