@@ -23,7 +23,7 @@ int main(int argc, char** argv) {
       settings.features = true;
       const Outcome outcome = ready.run(settings);
       session.report(method, outcome.history, outcome.target_test, ready.pair.classes);
-      write_feature_pictures(outcome, ready.pair, session.options.out, method);
+      write_pictures(outcome, ready.pair, session.options.out, method);
     }
   });
 }

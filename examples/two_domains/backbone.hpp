@@ -3,6 +3,7 @@
 // its own, because its nets are types and take time to compile.
 #include "pair.hpp"
 
+#include <graft/data/bitmap.hpp>
 #include <graft/train/history.hpp>
 #include <graft/train/metrics.hpp>
 
@@ -47,6 +48,7 @@ struct Outcome {
   graft::History history;
   graft::Confusion source_test{1}, target_test{1};
   Cloud before, after;
+  graft::data::Bitmap translated{};  ///< of a method that translates images: source, its translation, target, its translation
 };
 
 /// Trains with these settings on the pair that it was prepared for.

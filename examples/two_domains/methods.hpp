@@ -4,6 +4,7 @@
 
 #include <graft/transfer/adabn.hpp>
 #include <graft/transfer/adversarial_samples.hpp>
+#include <graft/transfer/best.hpp>
 #include <graft/transfer/cdan.hpp>
 #include <graft/transfer/curriculum.hpp>
 #include <graft/transfer/cycle_gan.hpp>
@@ -14,10 +15,12 @@
 #include <graft/transfer/deep_coral.hpp>
 #include <graft/transfer/dsan.hpp>
 #include <graft/transfer/entropy_minimisation.hpp>
+#include <graft/transfer/fix_match.hpp>
 #include <graft/transfer/jan.hpp>
 #include <graft/transfer/mcc.hpp>
 #include <graft/transfer/mcd.hpp>
 #include <graft/transfer/mdd.hpp>
+#include <graft/transfer/mean_teacher.hpp>
 #include <graft/transfer/pseudo_labels.hpp>
 #include <graft/transfer/shot.hpp>
 #include <graft/transfer/source_only.hpp>
@@ -84,6 +87,15 @@ void for_each_method(F&& f) {
   f("shot", "source-free: the target fits itself to the source's classifier (Liang et al. 2020)", [](auto& n, const Settings&) {
     return Shot{n.features(), n.labels(), {.smoothing = n.spare_outputs() ? 0.0 : 0.1}};
   });
+  f("fix_match", "what is sure on an image is learnt on its augmented view (Sohn et al. 2020)", [](auto& n, const Settings& s) {
+    return FixMatch{n.features(), n.labels(), s.with<FixMatchOptions>()};
+  });
+  f("mean_teacher", "agreement with averaged weights under augmentation (French et al. 2018)", [](auto& n, const Settings& s) {
+    return MeanTeacher{n.features(), n.labels(), n.average_features(), n.average_labels(), s.with<MeanTeacherOptions>()};
+  });
+  f("best", "dann, fix_match, averaged weights, and images normalised one by one: the preset", [](auto& n, const Settings& s) {
+    return Best{n.features(), n.labels(), n.domains(), n.average_features(), n.average_labels(), s.with<BestOptions>()};
+  });
   f("adversarial_samples", "a generator makes features that are misjudged, and they are learnt from (Volpi et al. 2018)",
     [](auto& n, const Settings&) {
       return AdversarialSamples{n.features(), n.labels(), n.generator()};
@@ -93,6 +105,14 @@ void for_each_method(F&& f) {
       [](auto& n, const Settings&) requires(n.reads_images) {
         return CycleGan{n.features(), n.labels(), Translation{n.translator(0), n.translator(1), n.critic(0), n.critic(1)}};
       });
+}
+
+/// What a method needs of the fit besides its own options: the augmentation that consistency is about, the preset's
+/// normalisation.
+inline graft::FitOptions fit_for(const std::string& method, graft::FitOptions fit) {
+  if (method == "best") return graft::best_fit(std::move(fit));
+  if (method == "fix_match" || method == "mean_teacher") fit.augment = fit.target_augment = graft::strong_augmentation();
+  return fit;
 }
 
 }  // namespace example

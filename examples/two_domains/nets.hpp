@@ -30,6 +30,8 @@ class Nets {
   auto& norm_labels() { return silenced<typename B::NormLabels>(1); }
   auto& norm_domains() { return model<typename B::NormDomains>(2); }
   auto& translator(std::size_t i) { return model<typename B::Translator>(4 + i); }
+  auto& average_features() { return model<typename B::Features>(9); }
+  auto& average_labels() { return model<typename B::Labels>(10); }
   auto& critic(std::size_t i) { return model<typename B::Critic>(6 + i); }
 
  private:
@@ -57,7 +59,7 @@ class Nets {
   }
   std::uint64_t seed_;
   int classes_;
-  std::shared_ptr<void> models_[9];
+  std::shared_ptr<void> models_[11];
 };
 
 /// What graft::train needs, behind virtual functions: the fit loop is compiled once instead of for each method.

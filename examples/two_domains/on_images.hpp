@@ -2,7 +2,11 @@
 // Methods on nets that read the images themselves.
 #include "nets.hpp"
 
+#include <graft/data/bitmap.hpp>
 #include <graft/ops/list.hpp>
+
+#include <algorithm>
+#include <cmath>
 
 namespace example {
 
@@ -31,11 +35,52 @@ struct NormNets {
   };
 };
 
+/// Four rows of test images: of the source, translated to the target, of the target, translated to the source.
+template <class Nets>
+graft::data::Bitmap translated(const Nets& nets, const Pair& pair, const graft::data::Normalize& normalize) {
+  constexpr graft::Shape shape = std::remove_reference_t<decltype(nets.to_target)>::input;
+  constexpr int columns = 16, gap = 2;
+  const auto at = [](int i) { return static_cast<std::size_t>(i); };
+  graft::data::Bitmap sheet{4 * shape.h, columns * (shape.w + gap) - gap, 3, {}};
+  sheet.pixels.assign(sheet.count() * 3, 255);
+  std::vector<float> image(shape.size()), made(shape.size());
+  for (int column = 0; column < columns; ++column) {
+    const auto draw = [&](int row, const std::vector<float>& from) {
+      for (int y = 0; y < shape.h; ++y) {
+        for (int x = 0; x < shape.w; ++x) {
+          for (int c = 0; c < 3; ++c) {
+            const float value = from[at((y * shape.w + x) * 3 + c)] * static_cast<float>(normalize.deviation[at(c)]) +
+                                static_cast<float>(normalize.mean[at(c)]);
+            sheet.pixels[at(((row * shape.h + y) * sheet.width + column * (shape.w + gap) + x) * 3 + c)] =
+                static_cast<std::uint8_t>(std::lround(255.0f * std::clamp(value, 0.0f, 1.0f)));
+          }
+        }
+      }
+    };
+    const auto both = [&](int row, const graft::data::Labelled& set, auto& generator) {
+      normalize.write(set.pixels(at(column) % set.size()), set.shape(), shape, image.data());
+      generator.predict(image.data(), 1, made.data());
+      draw(row, image);
+      draw(row + 1, made);
+    };
+    both(0, pair.source_test, nets.to_target);
+    both(2, pair.target_test, nets.to_source);
+  }
+  return sheet;
+}
+
 /// `classes` outputs or fewer are used, see Nets.
 template <class B>
 Outcome run_on_images(const Pair& pair, const Settings& settings) {
   const int classes = static_cast<int>(pair.classes.size());
-  const auto normalize = graft::data::Normalize::mean_of(3, pair.source, pair.target);
+  const graft::FitOptions fit =
+      fit_for(settings.method, {.epochs = settings.epochs,
+                                .batch = settings.batch,
+                                .seed = settings.seed,
+                                .normalize = graft::data::Normalize::mean_of(3, pair.source, pair.target),
+                                .source_test = pair.source_test,
+                                .target_test = pair.target_test,
+                                .validate_on = 1000});
   Nets<B> nets(settings.seed, classes);
   Outcome outcome;
   with_method(nets, settings, [&](auto& method) {
@@ -47,7 +92,7 @@ Outcome run_on_images(const Pair& pair, const Settings& settings) {
       std::vector<float> image(Body::input.size()), out(Body::output.size());
       for (const auto* set : {&pair.source_test, &pair.target_test}) {
         for (const std::size_t i : some_of(set->size())) {
-          normalize.write(set->pixels(i), set->shape(), Body::input, image.data());
+          fit.normalize.write(set->pixels(i), set->shape(), Body::input, image.data());
           body.predict(image.data(), 1, out.data());
           cloud.add(out.data(), out.size(), set->label(i), domain);
         }
@@ -55,22 +100,18 @@ Outcome run_on_images(const Pair& pair, const Settings& settings) {
       }
     };
     look(outcome.before);
-    const graft::FitOptions fit{.epochs = settings.epochs,
-                                .batch = settings.batch,
-                                .seed = settings.seed,
-                                .normalize = normalize,
-                                .source_test = pair.source_test,
-                                .target_test = pair.target_test,
-                                .validate_on = 1000};
     graft::Adaptation<std::remove_reference_t<decltype(method)>> adaptation(method, pair.source, pair.target, fit);
     TrainableOf run(adaptation);
     outcome.history = train(run, settings);
     const auto confusion = [&](const graft::data::Labelled& set) {
       return only_classes(
-          std::apply([&](auto&... models) { return graft::score(set, normalize, models...); }, method.classifier()), classes);
+          std::apply([&](auto&... models) { return graft::score(set, fit.normalize, models...); }, method.classifier()),
+          classes);
     };
     outcome.source_test = confusion(pair.source_test), outcome.target_test = confusion(pair.target_test);
     look(outcome.after);
+    if constexpr (requires { method.translation(); })
+      if (settings.features) outcome.translated = translated(method.translation(), pair, fit.normalize);
   });
   return outcome;
 }

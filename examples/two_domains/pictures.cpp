@@ -1,12 +1,13 @@
 #include "pictures.hpp"
 
 #include <graft/train/atomic_file.hpp>
+#include <graft/train/picture.hpp>
 #include <graft/train/scatter.hpp>
 
 namespace example {
 
-void write_feature_pictures(const Outcome& outcome, const Pair& pair, const std::filesystem::path& out,
-                            const std::string& method) {
+void write_pictures(const Outcome& outcome, const Pair& pair, const std::filesystem::path& out, const std::string& method) {
+  if (!outcome.translated.pixels.empty()) graft::write_png(out / (method + "_translated.png"), outcome.translated);
   const Cloud &before = outcome.before, &after = outcome.after;
   if (before.labels.size() < 2) return;
   const std::size_t n = before.labels.size();

@@ -72,6 +72,56 @@ TEST_CASE("paired batches of unequal sets: full, nothing dropped, the shorter go
   CHECK(read(*resumed, 2) == std::vector<int>(order.begin() + 5 * 13, order.begin() + 7 * 13));
 }
 
+TEST_CASE("a paired batch has the target's images as they were, too, when it is asked for them", "[data]") {
+  const data::Augment changed{data::invert(1.0)};
+  for (const bool asked : {true, false}) {
+    for (const bool prefetch : {true, false}) {
+      data::PairedLoader<float> loader(indexed(6), indexed(9).without_labels(), Vector<1>,
+                                       {.source_batch = 2,
+                                        .target_batch = 4,
+                                        .prefetch = prefetch,
+                                        .augment = changed,
+                                        .target_augment = changed,
+                                        .clean_target = asked,
+                                        .threads = 2});
+      for (int step = 0; step < 5; ++step) {
+        const auto batch = loader.next();
+        const auto target = batch.target(), clean = batch.clean_target();
+        REQUIRE(clean.count == 4);
+        for (int i = 0; i < 4; ++i) {
+          const float own = static_cast<float>(batch.target_index[i]) / 255.0f;
+          CHECK(target.data[i] == Approx(1.0f - own));
+          CHECK(clean.data[i] == Approx(asked ? own : 1.0f - own));
+        }
+      }
+    }
+  }
+  // without an augmentation they are the target's images, not a copy
+  data::PairedLoader<float> plain(indexed(6), indexed(9).without_labels(), Vector<1>,
+                                  {.source_batch = 2, .target_batch = 4, .clean_target = true});
+  const auto batch = plain.next();
+  CHECK(batch.clean_target().data == batch.target().data);
+}
+
+TEST_CASE("images normalised one by one: each channel of each has mean 0 and deviation 1, a flat one is 0", "[data]") {
+  const std::uint8_t colour[] = {10, 50, 7, 30, 150, 7, 20, 250, 7, 80, 90, 7};  // 2 x 2 x 3
+  std::vector<double> out(12);
+  data::Normalize::of_each_image().write(colour, Image<2, 2, 3>, Image<2, 2, 3>, out.data());
+  for (std::size_t c = 0; c < 2; ++c) {
+    double sum = 0.0, squares = 0.0, mean = 0.0, variance = 0.0;
+    for (std::size_t i = c; i < 12; i += 3) sum += out[i], squares += out[i] * out[i], mean += colour[i] / 4.0 / 255.0;
+    for (std::size_t i = c; i < 12; i += 3) variance += std::pow(colour[i] / 255.0 - mean, 2) / 4.0;
+    CHECK(sum == Approx(0.0).margin(1e-12));
+    CHECK(squares / 4.0 == Approx(variance / (variance + 1e-5)));
+    CHECK(out[c] == Approx((colour[c] / 255.0 - mean) / std::sqrt(variance + 1e-5)));
+  }
+  for (std::size_t i = 2; i < 12; i += 3) CHECK(out[i] == 0.0);
+  std::vector<float> three(12), one(4);  // grey becomes colour
+  data::Normalize::of_each_image().write(colour, Image<2, 2, 1>, Image<2, 2, 3>, three.data());
+  data::Normalize::of_each_image().write(colour, Image<2, 2, 1>, Image<2, 2, 1>, one.data());
+  for (std::size_t i = 0; i < 12; ++i) CHECK(three[i] == one[i / 3]);
+}
+
 TEST_CASE("one set in batches, shuffled or in order", "[data]") {
   data::Loader<float> loader(indexed(5), Vector<1>, {.batch = 3, .shuffle = false});
   CHECK(loader.steps_per_epoch() == 2);

@@ -46,9 +46,12 @@ struct PairedBatch {
   const int* labels = nullptr;                ///< source_count of them
   const int* domains = nullptr;               ///< source_count zeros, then target_count ones
   const std::size_t* target_index = nullptr;  ///< of each target row in its set, for methods that remember something of it
+  const T* clean = nullptr;                   ///< see clean_target()
   [[nodiscard]] Rows<T> rows() const { return {images, source_count + target_count, source_count}; }
   [[nodiscard]] Rows<T> source() const { return {images, source_count, source_count}; }
   [[nodiscard]] Rows<T> target() const { return {images + static_cast<std::size_t>(source_count) * row, target_count, 0}; }
+  /// The target's images as they were before the augmentation, where the loader was asked for them; else target().
+  [[nodiscard]] Rows<T> clean_target() const { return clean != nullptr ? Rows<T>{clean, target_count, 0} : target(); }
   [[nodiscard]] ClassLabels<> class_labels() const { return {labels, source_count}; }
   [[nodiscard]] DomainLabels domain_labels() const { return {domains, source_count + target_count}; }
 };
@@ -97,6 +100,12 @@ class Filler {
     });
   }
   [[nodiscard]] std::size_t index(std::size_t row) const { return indices_[row]; }
+  /// The images of the last batch without the augmentation.
+  void clean(Crew& crew, T* images) {
+    crew.run(count_, [&](std::size_t i, int) {
+      normalize_.write(set_.pixels(indices_[i]), set_.shape(), to_, images + i * to_.size());
+    });
+  }
 
  private:
   Set set_;
@@ -195,9 +204,10 @@ struct PairedOptions {
   std::uint64_t seed = 0;
   Normalize normalize{};
   bool prefetch = true;
-  Augment augment{};         ///< of the source's images
-  Augment target_augment{};  ///< of the target's
-  int threads = 1;           ///< that make a batch, besides the training's own; the numbers do not depend on it
+  Augment augment{};          ///< of the source's images
+  Augment target_augment{};   ///< of the target's
+  bool clean_target = false;  ///< the batches have the target's images unchanged, too
+  int threads = 1;            ///< that make a batch, besides the training's own; the numbers do not depend on it
 };
 
 /// Batches of a labelled source and an unlabelled target of any two sizes.
@@ -214,9 +224,14 @@ class PairedLoader {
         crew_(options.threads) {
     if (options.augment.mixup_alpha() > 0.0 || options.target_augment.mixup_alpha() > 0.0)
       fail("a PairedLoader does not mix images with their labels; leave mixup out of its augmentations.");
+    if (options_.target_augment.empty())
+      options_.clean_target = false;  // they are the target's images
+    else if (options_.clean_target)
+      data::Normalize::check(target_.set().name(), target_.set().shape(), to_);
     const std::size_t rows = static_cast<std::size_t>(options_.source_batch + options_.target_batch);
     for (auto& slot : slots_) {
       slot.images.resize(rows * to_.size());
+      if (options_.clean_target) slot.clean.resize(static_cast<std::size_t>(options_.target_batch) * to_.size());
       slot.labels.resize(static_cast<std::size_t>(options_.source_batch));
       slot.targets.resize(static_cast<std::size_t>(options_.target_batch));
     }
@@ -234,13 +249,15 @@ class PairedLoader {
   PairedBatch<T> next() {
     const int slot = prefetcher_.next(step_, options_.prefetch, [this](int s, std::uint64_t step) { fill(s, step); });
     ++step_;
-    return {slots_[slot].images.data(), options_.source_batch, options_.target_batch,      to_.size(),
-            slots_[slot].labels.data(), domains_.data(),       slots_[slot].targets.data()};
+    return {slots_[slot].images.data(),  options_.source_batch,
+            options_.target_batch,       to_.size(),
+            slots_[slot].labels.data(),  domains_.data(),
+            slots_[slot].targets.data(), options_.clean_target ? slots_[slot].clean.data() : nullptr};
   }
 
  private:
   struct Slot {
-    std::vector<T> images;
+    std::vector<T> images, clean;
     std::vector<int> labels;
     std::vector<std::size_t> targets;
   };
@@ -250,6 +267,7 @@ class PairedLoader {
     for (std::size_t i = 0; i < source_.count(); ++i) to.labels[i] = source_.set().label(source_.index(i));
     target_(step, crew_, to.images.data() + source_.count() * to_.size());
     for (std::size_t i = 0; i < target_.count(); ++i) to.targets[i] = target_.index(i);
+    if (options_.clean_target) target_.clean(crew_, to.clean.data());
   }
   Shape to_;
   PairedOptions options_;

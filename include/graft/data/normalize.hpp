@@ -17,9 +17,19 @@ namespace data {
 struct Normalize {
   std::array<double, 4> mean{0.0, 0.0, 0.0, 0.0};
   std::array<double, 4> deviation{1.0, 1.0, 1.0, 1.0};
+  bool each_image = false;  ///< see of_each_image()
 
   /// Pixels from 0 to 255 become numbers from -0.5 to 0.5: a shift alone, as in the DANN paper, by a value that needs no data.
   static Normalize centred() { return {{0.5, 0.5, 0.5, 0.5}, {1.0, 1.0, 1.0, 1.0}}; }
+
+  /// Instance normalisation of the input (Ulyanov et al. 2016): each channel of each image has mean 0 and deviation 1, by its
+  /// own pixels, out = (x - mean) / sqrt(variance + 1e-5) with x = pixel / 255. Brightness and contrast of a whole channel
+  /// vanish.
+  static Normalize of_each_image() {
+    Normalize result;
+    result.each_image = true;
+    return result;
+  }
 
   /// Shifts the mean of each channel over all images of the given sets together to 0, as the DANN paper does; no scaling. Grey
   /// images count as `channels` equal ones; labels are not looked at.
@@ -60,6 +70,11 @@ struct Normalize {
   template <class P, class T>
   void write(const P* pixels, Shape from, Shape to, T* out) const {
     const std::size_t channels = static_cast<std::size_t>(to.is_vector() ? from.c : to.c);
+    if (each_image) {
+      Normalize own;
+      own.measure(pixels, from);
+      return own.write(pixels, from, to, out);
+    }
     std::array<T, 4> scale{};
     std::array<T, 4> shift{};
     for (std::size_t c = 0; c < 4; ++c) {
@@ -80,6 +95,22 @@ struct Normalize {
   struct Sums {
     std::uint64_t pixels = 0, values = 0, squares = 0;
   };
+  /// Takes mean and deviation of one image's channels, of a grey one's for all.
+  template <class P>
+  void measure(const P* pixels, Shape image) {
+    const std::size_t channels = static_cast<std::size_t>(image.c), numbers = image.size();
+    const double count = static_cast<double>(numbers / channels) * 255.0;
+    for (std::size_t c = 0; c < 4; ++c) {
+      double sum = 0.0, squares = 0.0;
+      for (std::size_t i = c % channels; i < numbers; i += channels) sum += static_cast<double>(pixels[i]);
+      mean[c] = sum / count;
+      for (std::size_t i = c % channels; i < numbers; i += channels) {
+        const double apart = static_cast<double>(pixels[i]) / 255.0 - mean[c];
+        squares += apart * apart;
+      }
+      deviation[c] = std::sqrt(squares * 255.0 / count + 1e-5);
+    }
+  }
   template <class Set>
   static void add(int channels, const Set& set, std::array<Sums, 4>& sums) {
     const Shape shape = set.shape();

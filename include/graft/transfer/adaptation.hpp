@@ -54,8 +54,8 @@ template <class Labelled, class T>
 struct DomainsOf {
   using Unlabelled = data::Unlabelled;
   using Loader = data::PairedLoader<T>;
-  static Loader loader(const Labelled& source, const Unlabelled& target, Shape to, const FitOptions& options,
-                       int target_batch) {
+  static Loader loader(const Labelled& source, const Unlabelled& target, Shape to, const FitOptions& options, int target_batch,
+                       bool clean_target) {
     return Loader(source, target, to,
                   {.source_batch = options.batch,
                    .target_batch = target_batch,
@@ -63,6 +63,7 @@ struct DomainsOf {
                    .normalize = options.normalize,
                    .augment = options.augment,
                    .target_augment = options.target_augment,
+                   .clean_target = clean_target,
                    .threads = options.loader_threads});
   }
 };
@@ -72,7 +73,7 @@ struct DomainsOf<data::Features<F>, T> {
   using Unlabelled = data::UnlabelledFeatures<T>;
   using Loader = data::PairedFeatureLoader<T>;
   static Loader loader(const data::Features<T>& source, const Unlabelled& target, Shape to, const FeatureFitOptions<T>& options,
-                       int target_batch) {
+                       int target_batch, bool) {
     if (source.shape().size() != to.size()) {
       fail("the features of '", source.name(), "' are ", source.shape().size(), " numbers but the net takes ", to.size(),
            "; both must agree.");
@@ -129,6 +130,8 @@ void for_each_optimizer(O& optimizers, F&& f) {
 /// and may provide
 ///   static constexpr DomainNorm batch_norm     in place of FitOptions::batch_norm
 ///   void begin_epoch(double progress, const auto& target, const data::Normalize&)      a look at the whole target
+///   void after_step(std::uint64_t step)        after the optimisers; step counts from 0 over the whole run
+///   static constexpr bool sees_clean_target    its batches have clean_target(), the target's images before the augmentation
 /// on sets of images, or (Labelled: data::Features) of features.
 template <class M, class Labelled = data::Labelled>
 class Adaptation {
@@ -143,7 +146,8 @@ class Adaptation {
         options_(options),
         target_(target),
         target_batch_(options.target_batch > 0 ? options.target_batch : options.batch),
-        loader_(Domains::loader(source, target, M::input, options, target_batch_)),
+        loader_(Domains::loader(
+            source, target, M::input, options, target_batch_, requires { M::sees_clean_target; })),
         optimizer_(method.optimizer()) {
     if (source.classes() > M::classes) {
       fail("the source '", source.name(), "' has ", source.classes(), " classes but the label head has ", M::classes,
@@ -164,7 +168,7 @@ class Adaptation {
     }
   }
 
-  void step(double progress, std::uint64_t, Means& means) {
+  void step(double progress, std::uint64_t step, Means& means) {
     set_rates(progress);
     progress_ = progress;
     const auto batch = loader_.next();
@@ -173,6 +177,7 @@ class Adaptation {
     means.add("loss", static_cast<double>(loss.value()));
     const Gradients gradients = backward(loss);
     for_each_optimizer(optimizer_, [&](auto& optimizer, std::size_t) { optimizer.step(gradients); });
+    if constexpr (requires { method_.after_step(step); }) method_.after_step(step);
   }
 
   void set_rate_factor(double factor) { rate_factor_ = factor; }

@@ -85,6 +85,8 @@ class CycleGan : public Method<CycleGan<Body, LabelHead, Nets>, Body, LabelHead>
   auto models() {
     return std::tie(this->features_, this->labels_, nets_.to_target, nets_.to_source, nets_.source_critic, nets_.target_critic);
   }
+  /// The generators and critics, to translate images with: `translation().to_target.predict(...)`.
+  [[nodiscard]] const Nets& translation() const { return nets_; }
 
  private:
   template <class X>

@@ -1,0 +1,157 @@
+// Methods put together of parts: what each part does, and that the whole is what the methods of their own files are.
+#include <graft/loss/discrepancy.hpp>
+#include <graft/loss/unsupervised.hpp>
+#include <graft/transfer/best.hpp>
+#include <graft/transfer/dann.hpp>
+#include <graft/transfer/deep_coral.hpp>
+#include <graft/transfer/mean_teacher.hpp>
+
+#include "catch.hpp"
+#include "io/scratch.hpp"
+#include "toy.hpp"
+
+using namespace graft;
+using Catch::Matchers::Contains;
+
+namespace {
+struct Domains : Net<toy::Body::output, Dense<8>, ReLU, Dense<2>> {};
+struct NormBody : Net<Vector<2>, Dense<8>, BatchNorm<>, ReLU> {};
+struct NormLabels : Net<NormBody::output, Dense<2>> {};
+
+struct Nets {
+  Model<toy::Body> features{{.seed = 1}}, other_features{{.seed = 7}};
+  Model<toy::Labels> labels{{.seed = 2}}, other_labels{{.seed = 8}};
+  Model<Domains> domains{{.seed = 3}};
+};
+std::vector<float> numbers(const ModelBase<float>& model) { return {model.values().begin(), model.values().end()}; }
+
+FitOptions shaken(const toy::Problem& problem, int epochs = 40) {
+  FitOptions options = problem.options(epochs);
+  options.augment = options.target_augment = {data::noise(0.03)};
+  return options;
+}
+}  // namespace
+
+TEST_CASE("Composed of a domain head is Dann, and of CORAL is DeepCoral, number for number", "[transfer]") {
+  const toy::Problem problem = toy::moved();
+  const auto weights = [&](auto&& make) {
+    Nets nets;
+    auto method = make(nets);
+    method.fit(problem.source, problem.target.without_labels(), problem.options(3));
+    return numbers(nets.features);
+  };
+  CHECK(weights([](Nets& n) {
+          return Composed{n.features, n.labels, Recipe{}, part::Dann{n.domains}};
+        }) == weights([](Nets& n) {
+          return Dann{n.features, n.labels, n.domains};
+        }));
+  const auto composed = weights([](Nets& n) {
+    return Composed{n.features, n.labels, Recipe{}, part::Penalty{"coral", {5.0, 10.0}, [](const auto& step) {
+                                                                    return coral(step.features.source(),
+                                                                                 step.features.target());
+                                                                  }}};
+  });
+  CHECK(composed == weights([](Nets& n) {
+          return DeepCoral{n.features, n.labels, {.lambda = {5.0, 10.0}, .on_logits = false}};
+        }));
+}
+
+TEST_CASE("parts add up: each has its column, and its models are trained and saved", "[transfer]") {
+  const toy::Problem problem = toy::moved();
+  Nets nets;
+  Composed method{nets.features,
+                  nets.labels,
+                  Recipe{},
+                  part::Dann{nets.domains, {.high = 0.5}},
+                  part::Penalty{"entropy", {0.1}, [](const auto& step) { return entropy(step.logits.target()); }},
+                  part::WeightAverage{nets.other_features, nets.other_labels}};
+  static_assert(std::tuple_size_v<decltype(method.models())> == 5);
+  CHECK(&std::get<0>(method.classifier()) == &nets.other_features);
+  const auto before = numbers(nets.domains);
+  const History history = method.fit(problem.source, problem.target.without_labels(), problem.options(2));
+  for (const char* column : {"label_loss", "domain_loss", "entropy", "lambda"}) CHECK(std::isfinite(history.last(column)));
+  CHECK(before != numbers(nets.domains));
+}
+
+TEST_CASE("WeightAverage: the recurrence with its ramp, statistics copied, begins as the model", "[transfer]") {
+  Model<NormBody> body{{.seed = 1}}, average{{.seed = 2}};
+  Model<NormLabels> head{{.seed = 3}}, average_head{{.seed = 4}};
+  part::WeightAverage part{average, average_head, 0.6};
+  part.begin(body, head);
+  CHECK(numbers(average) == numbers(body));
+  std::vector<double> expected;
+  for (std::uint64_t step = 0; step < 6; ++step) {
+    for (float& w : body.values()) w += 0.5f * static_cast<float>(step + 1);
+    for (float& s : body.statistics()) s += 0.25f;
+    const double a = std::min(0.6, 1.0 - 1.0 / static_cast<double>(step + 1));
+    expected.resize(body.values().size());
+    for (std::size_t i = 0; i < expected.size(); ++i)
+      expected[i] = a * expected[i] + (1.0 - a) * static_cast<double>(body.values()[i]);
+    part.after_step(step, body, head);
+  }
+  for (std::size_t i = 0; i < expected.size(); ++i) CHECK(average.values()[i] == Approx(expected[i]).epsilon(1e-5));
+  for (std::size_t i = 0; i < body.statistics().size(); ++i) CHECK(average.statistics()[i] == body.statistics()[i]);
+  CHECK_THROWS_WITH((part::WeightAverage{average, average_head, 1.0}), Contains("below 1"));
+}
+
+TEST_CASE("FixMatch, MeanTeacher and Best improve two Gaussians of which source-only misjudges some", "[transfer][toy]") {
+  const toy::Problem problem = toy::nudged(0.7);
+  CHECK(toy::source_only(problem) < 0.95);
+  const auto reached = [&](auto&& make) {
+    Nets nets;
+    auto method = make(nets);
+    return method.fit(problem.source, problem.target.without_labels(), shaken(problem)).last("target_accuracy");
+  };
+  CHECK(reached([](Nets& n) { return FixMatch{n.features, n.labels}; }) > 0.97);
+  CHECK(reached([](Nets& n) {
+          return MeanTeacher{n.features, n.labels, n.other_features, n.other_labels, {.lambda = {20.0}}};
+        }) > 0.97);
+  CHECK(reached([](Nets& n) { return Best{n.features, n.labels, n.domains, n.other_features, n.other_labels}; }) > 0.97);
+}
+
+TEST_CASE("FixMatch labels by the clean view and believes what is sure", "[transfer]") {
+  // The label head gives the first input as the logit of class 0: a clean image of 4 is class 0, surely; of 0 is neither.
+  struct Same : Net<Vector<2>, Dense<2, false>> {};
+  Model<Same> body, head;
+  const float eye[] = {1, 0, 0, 1};
+  std::copy(eye, eye + 4, body.values().begin());
+  std::copy(eye, eye + 4, head.values().begin());
+  const float images[] = {0, 4, /**/ 0, 1, 0, 1}, clean[] = {4, 0, 0.5, 0};
+  const int labels[] = {1}, domains[] = {0, 1, 1};
+  data::PairedBatch<float> batch{images, 1, 2, 2, labels, domains};
+  batch.clean = clean;
+  Tape<float> tape;
+  Means means;
+  const auto f = tape(body, batch);
+  const auto logits = tape(head, f);
+  const Step<decltype(f), decltype(logits), data::PairedBatch<float>> step{f, logits, batch, 0.5};
+  part::SureLabels part{body, head, {.confidence = 0.9, .lambda = {2.0}}};
+  const auto loss = part.loss(tape, step, means);
+  // -log softmax(0, 1)[0], of one row of two, with weight 2
+  CHECK(loss.value() == Approx(2.0 * std::log(1.0 + std::exp(1.0)) / 2.0).epsilon(1e-6));
+}
+
+TEST_CASE("a run with averaged weights that was stopped goes on as if it had not been", "[transfer]") {
+  const toy::Problem problem = toy::moved();
+  const Scratch scratch;
+  const auto run = [&](bool stop) {
+    const auto fit = [&](Nets& nets, bool resume, auto... callbacks) {
+      FitOptions options = shaken(problem, 4);
+      options.target_test.reset();
+      options.checkpoint = scratch / (stop ? "a" : "b");
+      options.resume = resume;
+      MeanTeacher method{nets.features, nets.labels, nets.other_features, nets.other_labels};
+      method.fit(problem.source, problem.target.without_labels(), options, callbacks...);
+    };
+    struct Stop {
+      void on_epoch(const EpochInfo& info) {
+        if (info.epoch == 1) throw 1;
+      }
+    };
+    Nets first, second;
+    if (stop) CHECK_THROWS_AS(fit(first, false, Stop{}), int);
+    fit(second, stop);
+    return numbers(second.other_features);
+  };
+  CHECK(run(false) == run(true));
+}
