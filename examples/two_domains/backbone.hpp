@@ -22,6 +22,8 @@ struct Settings {
   int epochs = 30, batch = 32;
   std::uint64_t seed = 0;
   std::optional<double> lambda{};  ///< in place of the method's own
+  std::string stop_on{};           ///< a validator's column; empty: all epochs are run
+  int patience = 5;                ///< epochs of it without improvement
   std::string title{};             ///< of the progress bar
   std::filesystem::path checkpoint{};
   bool resume = false;

@@ -24,6 +24,7 @@
 #include <graft/transfer/pseudo_labels.hpp>
 #include <graft/transfer/shot.hpp>
 #include <graft/transfer/source_only.hpp>
+#include <graft/transfer/vada.hpp>
 
 namespace example {
 
@@ -93,6 +94,10 @@ void for_each_method(F&& f) {
   f("mean_teacher", "agreement with averaged weights under augmentation (French et al. 2018)", [](auto& n, const Settings& s) {
     return MeanTeacher{n.features(), n.labels(), n.average_features(), n.average_labels(), s.with<MeanTeacherOptions>()};
   });
+  f("vada", "dann, sure predictions, and none that a small change of the image turns (Shu et al. 2018)",
+    [](auto& n, const Settings& s) {
+      return Vada{n.features(), n.labels(), n.domains(), s.with<VadaOptions>()};
+    });
   f("best", "dann, fix_match, averaged weights, and images normalised one by one: the preset", [](auto& n, const Settings& s) {
     return Best{n.features(), n.labels(), n.domains(), n.average_features(), n.average_labels(), s.with<BestOptions>()};
   });

@@ -50,3 +50,4 @@
 #include "graft/transfer/shot.hpp"
 #include "graft/transfer/source_only.hpp"
 #include "graft/transfer/tent.hpp"
+#include "graft/transfer/vada.hpp"

@@ -5,6 +5,7 @@
 #include <graft/transfer/dann.hpp>
 #include <graft/transfer/deep_coral.hpp>
 #include <graft/transfer/mean_teacher.hpp>
+#include <graft/transfer/vada.hpp>
 
 #include "catch.hpp"
 #include "io/scratch.hpp"
@@ -154,4 +155,54 @@ TEST_CASE("a run with averaged weights that was stopped goes on as if it had not
     return numbers(second.other_features);
   };
   CHECK(run(false) == run(true));
+}
+
+TEST_CASE("Vat: the perturbation of a linear classifier is along the difference of its weights, and as long as said",
+          "[transfer]") {
+  struct Same : Net<Vector<3>, Dense<3, false>> {};
+  struct Two : Net<Vector<3>, Dense<2>> {};
+  Model<Same, Cpu, double> body;
+  Model<Two, Cpu, double> head{{.seed = 5}};
+  for (std::size_t i = 0; i < 9; ++i) body.values()[i] = i % 4 == 0 ? 1.0 : 0.0;
+  const double images[] = {0.3, -0.2, 0.5, /**/ 1.0, 0.4, -0.3, /**/ -0.6, 0.1, 0.2};
+  const int labels[] = {1}, domains[] = {0, 1, 1};
+  const data::PairedBatch<double> batch{images, 1, 2, 3, labels, domains};
+  Tape<double> tape;
+  Means means;
+  const auto f = tape(body, batch);
+  const auto logits = tape(head, f);
+  const Step<decltype(f), decltype(logits), data::PairedBatch<double>> step{f, logits, batch, 0.5};
+  part::Vat vat{body, head, {.radius = 0.7, .probe = 1e-4, .on_source = {2.0}, .on_target = {3.0}}};
+  const double before = body.gradients()[0];
+  const double loss = vat.loss(tape, step, means).value();
+  CHECK(body.gradients()[0] == before);  // looking for the direction trains nothing
+  const double* w = head.values().data();
+  double direction[3], length = 0.0;
+  for (int k = 0; k < 3; ++k) direction[k] = w[2 * k] - w[2 * k + 1], length += direction[k] * direction[k];
+  double expected = 0.0;
+  for (std::size_t i = 0; i < 3; ++i) {
+    double along = 0.0, squares = 0.0, z[2] = {w[6], w[7]}, moved[2] = {w[6], w[7]};
+    for (std::size_t k = 0; k < 3; ++k) {
+      const double r = vat.perturbed()[3 * i + k] - images[3 * i + k];
+      along += r * direction[k] / std::sqrt(length), squares += r * r;
+      for (std::size_t c = 0; c < 2; ++c)
+        z[c] += images[3 * i + k] * w[2 * k + c], moved[c] += vat.perturbed()[3 * i + k] * w[2 * k + c];
+    }
+    CHECK(std::sqrt(squares) == Approx(0.7).epsilon(1e-9));
+    CHECK(std::abs(along) == Approx(0.7).epsilon(1e-9));
+    const double p = 1.0 / (1.0 + std::exp(z[1] - z[0])), q = 1.0 / (1.0 + std::exp(moved[1] - moved[0]));
+    expected += (i == 0 ? 2.0 : 1.5) * -(p * std::log(q) + (1.0 - p) * std::log(1.0 - q));
+  }
+  CHECK(loss == Approx(expected).epsilon(1e-9));
+}
+
+TEST_CASE("Vada improves two Gaussians that source-only fails", "[transfer][toy]") {
+  const toy::Problem problem = toy::nudged(1.0);
+  CHECK(toy::source_only(problem) < 0.8);
+  Nets nets;
+  Vada vada{nets.features,
+            nets.labels,
+            nets.domains,
+            {.lambda = {.high = 1.0}, .entropy = {0.5, 10.0}, .vat = {.radius = 0.3, .on_target = {0.5}}}};
+  CHECK(vada.fit(problem.source, problem.target.without_labels(), problem.options()).last("target_accuracy") > 0.95);
 }

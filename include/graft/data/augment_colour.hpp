@@ -1,13 +1,12 @@
 #pragma once
 /// \file augment_colour.hpp  Changes of colour, with torchvision's meaning. Numbers stay between 0 and 255.
 #include "graft/config.hpp"
+#include "graft/core/normals.hpp"
 #include "graft/data/augment_geometry.hpp"
-#include "graft/kernel/cpu/simd.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <numbers>
 
 GRAFT_BEGIN
 namespace data {
@@ -84,42 +83,9 @@ inline void apply_invert(Canvas& image) {
   }
 }
 
-namespace detail {
-/// Standard normal numbers (Box-Muller, both of each pair), many at once: Random::normal takes four fifths of the time of an
-/// augmentation with noise.
-inline void fill_normals(float* out, std::size_t count, Random& random) {
-  constexpr std::size_t pairs = 64;
-  alignas(64) float u[pairs], v[pairs], sine[pairs];
-  for (std::size_t done = 0; done < count; done += 2 * pairs) {
-    for (std::size_t i = 0; i < pairs; ++i) {
-      u[i] = static_cast<float>(1.0 - random.uniform());  // (0, 1]
-      v[i] = static_cast<float>(2.0 * std::numbers::pi * random.uniform());
-    }
-#if !(XSIMD_NO_SUPPORTED_ARCHITECTURE || defined(GRAFT_NO_SIMD))
-    using Batch = kernel::Vec<float>::Batch;
-    for (std::size_t i = 0; i < pairs; i += Batch::size) {
-      const Batch radius = xsimd::sqrt(Batch(-2.0f) * xsimd::log(Batch::load_aligned(u + i)));
-      const auto turn = xsimd::sincos(Batch::load_aligned(v + i));
-      (radius * turn.first).store_aligned(sine + i);
-      (radius * turn.second).store_aligned(u + i);
-    }
-#else
-    for (std::size_t i = 0; i < pairs; ++i) {
-      const float radius = std::sqrt(-2.0f * std::log(u[i]));
-      sine[i] = radius * std::sin(v[i]);
-      u[i] = radius * std::cos(v[i]);
-    }
-#endif
-    const std::size_t left = count - done, first = std::min(left, pairs), second = std::min(left - first, pairs);
-    std::copy_n(u, first, out + done);
-    std::copy_n(sine, second, out + done + first);
-  }
-}
-}  // namespace detail
-
 /// Gaussian noise of this deviation, in levels of 0 to 255, on every number.
 inline void apply_noise(Canvas& image, double deviation, Random& random) {
-  detail::fill_normals(image.room, image.size(), random);
+  fill_normals(image.room, image.size(), random);
   const float scale = static_cast<float>(deviation);
   for (std::size_t i = 0; i < image.size(); ++i) image.pixels[i] = detail::byte_range(image.pixels[i] + scale * image.room[i]);
 }

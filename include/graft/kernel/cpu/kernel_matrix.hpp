@@ -43,11 +43,13 @@ struct KernelSum {
   bool doubling = false;  ///< each gamma is twice the one before: one exp and squarings serve all
 
   KernelSum(const std::array<double, 8>& values, double bandwidth) {
-    for (double v : values) {
-      if (v > 0.0)
-        gamma[static_cast<std::size_t>(count++)] = static_cast<T>(std::min(bandwidth > 0.0 ? 1.0 / (v * bandwidth) : v, 1e30));
+    for (double v : values) {  // in order; std::sort on so few makes GCC 12 warn of bounds
+      if (!(v > 0.0)) continue;
+      const T own = static_cast<T>(std::min(bandwidth > 0.0 ? 1.0 / (v * bandwidth) : v, 1e30));
+      std::size_t at = static_cast<std::size_t>(count++);
+      for (; at > 0 && gamma[at - 1] > own; --at) gamma[at] = gamma[at - 1];
+      gamma[at] = own;
     }
-    std::sort(gamma.begin(), gamma.begin() + count);
     doubling = count > 1;
     for (int i = 1; i < count; ++i)
       doubling = doubling && gamma[static_cast<std::size_t>(i)] == T{2} * gamma[static_cast<std::size_t>(i - 1)];
