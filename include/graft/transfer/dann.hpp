@@ -3,9 +3,8 @@
 /// Marchand, Lempitsky, JMLR 17 (2016).
 #include "graft/config.hpp"
 #include "graft/loss/supervised.hpp"
-#include "graft/train/accuracy.hpp"
 #include "graft/transfer/adaptation.hpp"
-#include "graft/transfer/gradient_reversal.hpp"
+#include "graft/transfer/domain_loss.hpp"
 #include "graft/transfer/recipe.hpp"
 
 GRAFT_BEGIN
@@ -46,16 +45,8 @@ class Dann {
   Loss<Scalar> loss(Tape<Scalar>& tape, const data::PairedBatch<Scalar>& batch, double progress, Means& means) {
     const auto f = tape(features_, batch);
     const auto label_loss = cross_entropy(tape(labels_, f.source()), batch.class_labels());
-    const auto domain = tape(domains_, reverse_gradient(f, options_.lambda(progress)));
-    // both domains weigh the same, whatever their numbers
-    const Scalar shares[] = {Scalar(batch.target_count), Scalar(batch.source_count)};
-    CrossEntropyOptions<Scalar> weights;
-    if (batch.source_count != batch.target_count) weights.class_weights = shares;
-    const auto domain_loss = cross_entropy(domain, batch.domain_labels(), weights);
     means.add("label_loss", label_loss);
-    means.add("domain_loss", domain_loss);
-    means.add("domain_accuracy", accuracy(domain, batch.domain_labels()));
-    return label_loss + domain_loss;
+    return label_loss + domain_loss(tape, domains_, f, batch, options_.lambda(progress), means);
   }
 
   [[nodiscard]] double learning_rate(double progress) const { return options_.rate(progress); }

@@ -2,7 +2,7 @@
 /// \file parts.hpp  Parts for Composed (composed.hpp).
 #include "graft/config.hpp"
 #include "graft/transfer/composed.hpp"
-#include "graft/transfer/gradient_reversal.hpp"
+#include "graft/transfer/domain_loss.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -39,13 +39,7 @@ class Dann {
   }
   template <class T, class S>
   Loss<T> loss(Tape<T>& tape, const S& step, Means& means) {
-    const auto domain = tape(domains_, reverse_gradient(step.features, lambda_(step.progress)));
-    const T shares[] = {T(step.batch.target_count), T(step.batch.source_count)};  // both domains weigh the same
-    CrossEntropyOptions<T> weights;
-    if (step.batch.source_count != step.batch.target_count) weights.class_weights = shares;
-    const auto loss = cross_entropy(domain, step.batch.domain_labels(), weights);
-    means.add("domain_loss", loss);
-    return loss;
+    return domain_loss(tape, domains_, step.features, step.batch, lambda_(step.progress), means);
   }
   auto models() { return std::tie(domains_); }
   void report(double progress, Row& row) const { row.set("lambda", lambda_(progress)); }
