@@ -59,8 +59,8 @@ TEST_CASE("error 2: the body learns from the labels and from the penalty, in eve
   };
   const double grown = DannLambda{}(0.5);
   both(Ddc{nets.features, nets.labels}, "mmd", 0.25);
-  both(Dan{nets.features, nets.labels}, "mmd", grown);
-  both(DeepCoral{nets.features, nets.labels}, "coral", grown);
+  both(Dan{nets.features, nets.labels}, "mmd", 2.0 * grown);
+  both(DeepCoral{nets.features, nets.labels}, "coral", 10.0 * grown);
   both(EntropyMinimisation{nets.features, nets.labels}, "entropy", 0.1 * grown);
   both(EntropyMinimisation{nets.features, nets.labels}, "spread", -0.1 * grown);
   both(Mcc{nets.features, nets.labels}, "confusion", grown);

@@ -6,6 +6,8 @@
 
 #include <Eigen/Dense>
 
+#include <algorithm>
+
 GRAFT_BEGIN
 namespace detail {
 

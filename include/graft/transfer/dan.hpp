@@ -13,7 +13,7 @@ template <Name... Names>
 struct Layers {};
 
 struct DanOptions {
-  Growing lambda{1.0, 10.0};  ///< of the sum over the layers; grows, so that raw features are not aligned first
+  Growing lambda{2.0, 10.0};  ///< of the sum over the layers; grows, so that raw features are not aligned first
   MmdOptions kernel{};        ///< of every layer: five Gaussians, bandwidths from the data; equal weights beta
   Recipe recipe{};
 };

@@ -8,7 +8,7 @@
 GRAFT_BEGIN
 
 struct DeepCoralOptions {
-  Growing lambda{1.0, 10.0};  ///< the paper's is such that both losses end alike
+  Growing lambda{10.0, 10.0};  ///< the paper's is such that both losses end alike
   bool on_features = true;    ///< match the body's output
   bool on_logits = true;      ///< match the logits (the paper: fc8 alone)
   Recipe recipe{};
