@@ -9,8 +9,8 @@ GRAFT_BEGIN
 
 struct DeepCoralOptions {
   Growing lambda{10.0, 10.0};  ///< the paper's is such that both losses end alike
-  bool on_features = true;    ///< match the body's output
-  bool on_logits = true;      ///< match the logits (the paper: fc8 alone)
+  bool on_features = true;     ///< match the body's output
+  bool on_logits = true;       ///< match the logits (the paper: fc8 alone)
   Recipe recipe{};
 };
 
