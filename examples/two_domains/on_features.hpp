@@ -46,6 +46,7 @@ Outcome run_on_features(const FeaturePair& pair, const Settings& settings) {
       int domain = 0;
       std::vector<float> out(std::remove_reference_t<decltype(body)>::output.size());
       for (const auto* set : {&pair.source_test, &pair.target_test}) {
+        if (body.has_target_statistics()) body.domain = domain;
         for (const std::size_t i : some_of(set->size())) {
           if (adapted) body.predict(set->sample(i), 1, out.data());
           cloud.add(adapted ? out.data() : set->sample(i), adapted ? out.size() : std::size_t{Width}, set->label(i), domain);
@@ -54,12 +55,12 @@ Outcome run_on_features(const FeaturePair& pair, const Settings& settings) {
       }
     };
     look(outcome.before, false);
-    const graft::FeatureFitOptions<float> fit{.epochs = settings.epochs,
-                                              .batch = settings.batch,
-                                              .seed = settings.seed,
-                                              .source_test = pair.source_test,
-                                              .target_test = pair.target_test,
-                                              .validate_on = 1000};
+    const auto fit = fit_for(settings.method, graft::FeatureFitOptions<float>{.epochs = settings.epochs,
+                                                                              .batch = settings.batch,
+                                                                              .seed = settings.seed,
+                                                                              .source_test = pair.source_test,
+                                                                              .target_test = pair.target_test,
+                                                                              .validate_on = 1000});
     graft::Adaptation<M, graft::data::Features<float>> adaptation(method, pair.source, pair.target, fit);
     TrainableOf run(adaptation);
     outcome.history = train(run, settings);

@@ -74,13 +74,13 @@ template <class B>
 Outcome run_on_images(const Pair& pair, const Settings& settings) {
   const int classes = static_cast<int>(pair.classes.size());
   const graft::FitOptions fit =
-      fit_for(settings.method, {.epochs = settings.epochs,
-                                .batch = settings.batch,
-                                .seed = settings.seed,
-                                .normalize = graft::data::Normalize::mean_of(3, pair.source, pair.target),
-                                .source_test = pair.source_test,
-                                .target_test = pair.target_test,
-                                .validate_on = 1000});
+      fit_for(settings.method, graft::FitOptions{.epochs = settings.epochs,
+                                                 .batch = settings.batch,
+                                                 .seed = settings.seed,
+                                                 .normalize = graft::data::Normalize::mean_of(3, pair.source, pair.target),
+                                                 .source_test = pair.source_test,
+                                                 .target_test = pair.target_test,
+                                                 .validate_on = 1000});
   Nets<B> nets(settings.seed, classes);
   Outcome outcome;
   with_method(nets, settings, [&](auto& method) {
@@ -91,6 +91,7 @@ Outcome run_on_images(const Pair& pair, const Settings& settings) {
       int domain = 0;
       std::vector<float> image(Body::input.size()), out(Body::output.size());
       for (const auto* set : {&pair.source_test, &pair.target_test}) {
+        if (body.has_target_statistics()) body.domain = domain;
         for (const std::size_t i : some_of(set->size())) {
           fit.normalize.write(set->pixels(i), set->shape(), Body::input, image.data());
           body.predict(image.data(), 1, out.data());
