@@ -113,10 +113,9 @@ void for_each_method(F&& f) {
 }
 
 /// What a method needs of the fit besides its own options: the augmentation that consistency is about, the preset's
-/// normalisation, and statistics for each domain where each passes the nets by itself.
+/// normalisation.
 template <class Set>
 graft::BasicFitOptions<Set> fit_for(const std::string& method, graft::BasicFitOptions<Set> fit) {
-  if (method == "dann_three_adam") fit.batch_norm = graft::DomainNorm::per_domain;
   if (method == "best") return graft::best_fit(std::move(fit));
   if constexpr (std::is_same_v<Set, graft::data::Labelled>) {
     if (method == "fix_match" || method == "mean_teacher") fit.augment = fit.target_augment = graft::strong_augmentation();
