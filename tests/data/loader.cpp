@@ -116,7 +116,7 @@ TEST_CASE("images normalised one by one: each channel of each has mean 0 and dev
     CHECK(out[c] == Approx((colour[c] / 255.0 - mean) / std::sqrt(variance + 1e-5)));
   }
   for (std::size_t i = 2; i < 12; i += 3) CHECK(std::abs(out[i]) < 1e-12);  // 1 / sqrt(1e-5) times a rounding
-  std::vector<float> three(12), one(4);  // grey becomes colour
+  std::vector<float> three(12), one(4);                                     // grey becomes colour
   data::Normalize::of_each_image().write(colour, Image<2, 2, 1>, Image<2, 2, 3>, three.data());
   data::Normalize::of_each_image().write(colour, Image<2, 2, 1>, Image<2, 2, 1>, one.data());
   for (std::size_t i = 0; i < 12; ++i) CHECK(three[i] == one[i / 3]);
