@@ -67,6 +67,7 @@ TEST_CASE("parts add up: each has its column, and its models are trained and sav
                   part::Penalty{"entropy", {0.1}, [](const auto& step) { return entropy(step.logits.target()); }},
                   part::WeightAverage{nets.other_features, nets.other_labels}};
   static_assert(std::tuple_size_v<decltype(method.models())> == 5);
+  static_assert(!decltype(method)::sees_clean_target && MeanTeacher<Model<toy::Body>, Model<toy::Labels>>::sees_clean_target);
   CHECK(&std::get<0>(method.classifier()) == &nets.other_features);
   const auto before = numbers(nets.domains);
   const History history = method.fit(problem.source, problem.target.without_labels(), problem.options(2));

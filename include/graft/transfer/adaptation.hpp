@@ -49,6 +49,14 @@ template <class T = float>
 using FeatureFitOptions = BasicFitOptions<data::Features<T>>;
 
 namespace detail {
+/// Whether a method, or a part of one, says that it looks at PairedBatch::clean_target().
+template <class M>
+constexpr bool sees_clean_target() {
+  if constexpr (requires { M::sees_clean_target; })
+    return M::sees_clean_target;
+  else
+    return false;
+}
 /// The unlabelled set and the loader that belong to a labelled set of images, or of features.
 template <class Labelled, class T>
 struct DomainsOf {
@@ -146,8 +154,7 @@ class Adaptation {
         options_(options),
         target_(target),
         target_batch_(options.target_batch > 0 ? options.target_batch : options.batch),
-        loader_(Domains::loader(
-            source, target, M::input, options, target_batch_, requires { M::sees_clean_target; })),
+        loader_(Domains::loader(source, target, M::input, options, target_batch_, detail::sees_clean_target<M>())),
         optimizer_(method.optimizer()) {
     if (source.classes() > M::classes) {
       fail("the source '", source.name(), "' has ", source.classes(), " classes but the label head has ", M::classes,

@@ -30,6 +30,7 @@ struct Step {
 ///   method.fit(source, target.without_labels(), {.epochs = 30});
 ///
 /// A part may provide
+///   static constexpr bool sees_clean_target   true: batch.clean_target() is there
 ///   Loss<T> loss(Tape<T>&, const Step&, Means&)   weighted
 ///   auto models()                             its own, trained with the body and label head
 ///   auto kept()                               its own that no gradient trains, saved in checkpoints
@@ -41,7 +42,7 @@ template <class Body, class LabelHead, class... Parts>
 class Composed : public Method<Composed<Body, LabelHead, Parts...>, Body, LabelHead> {
  public:
   using Scalar = typename Body::Scalar;
-  static constexpr bool sees_clean_target = true;
+  static constexpr bool sees_clean_target = (detail::sees_clean_target<Parts>() || ...);
 
   Composed(Body& features, LabelHead& labels, const Recipe& recipe, Parts... parts)
       : Method<Composed, Body, LabelHead>(features, labels, recipe), parts_(std::move(parts)...) {

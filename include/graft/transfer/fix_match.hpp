@@ -53,6 +53,7 @@ class SureLabels {
   using T = typename Body::Scalar;
 
  public:
+  static constexpr bool sees_clean_target = true;
   SureLabels(Body& features, LabelHead& labels, const FixMatchOptions& options = {})
       : clean_(features, labels), options_(options) {}
   template <class S>

@@ -21,6 +21,7 @@ class Agreement {
   using T = typename Body::Scalar;
 
  public:
+  static constexpr bool sees_clean_target = true;
   Agreement(Body& teacher, LabelHead& teacher_labels, const MeanTeacherOptions& options)
       : clean_(teacher, teacher_labels), options_(options) {}
   template <class S>
