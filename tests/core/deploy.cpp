@@ -1,0 +1,95 @@
+// Body and head as one net without dropout and BatchNorm.
+#include <graft/ops/deploy.hpp>
+#include <graft/ops/list.hpp>
+
+#include "catch.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+using namespace graft;
+
+namespace {
+constexpr Conv bare{.padding = same, .bias = false};
+struct Body : Net<Image<8, 7, 3>, Named<"first", Conv2D<6, 3, bare>>, Dropout<0.3>, BatchNorm<torch_norm>, ReLU,
+                  DepthwiseConv2D<3, Conv{.padding = same}>, BatchNorm<>, ReLU6, MaxPool2D<2>,
+                  Named<"block", Residual<Conv2D<6, 3, bare>, BatchNorm<Norm{.scale = false}>, LeakyReLU<0.1>, Conv2D<6, 1>>>,
+                  BatchNorm<>, Concat<Branch<Conv2D<4, 1, bare>, BatchNorm<>, BatchNorm<torch_norm>>, Branch<>>,
+                  Conv2D<4, 3, Conv{.stride = 2, .groups = 2}>> {};
+struct Head : Net<Body::output, BatchNorm<>, Flatten, Dense<9, false>, BatchNorm<>, Tanh, Dropout<0.5>, Dense<5>> {};
+
+/// Numbers in which no scale, shift or statistic is left at 0 or 1.
+template <class M>
+void stir(M& model, std::uint64_t seed) {
+  Random random(seed, 0x737469u);
+  for (double& x : model.values()) x = random.uniform(-0.5, 0.5);
+  for (double& x : model.statistics()) x = random.uniform(0.1, 0.9);
+}
+
+template <class M>
+std::vector<double> predicted(M& model, const std::vector<double>& x, int n) {
+  std::vector<double> y(static_cast<std::size_t>(n) * M::output.size());
+  model.predict(x.data(), n, y.data());
+  return y;
+}
+std::vector<double> images(int n) {
+  std::vector<double> x(static_cast<std::size_t>(n) * Body::input.size());
+  Random random(5, 6);
+  for (double& value : x) value = random.uniform(-0.4, 0.6);
+  return x;
+}
+template <class D, class B, class H>
+double error_of(D& deployed, B& body, H& head) {
+  const int n = 3;
+  const auto x = images(n);
+  const auto whole = predicted(head, predicted(body, x, n), n), folded = predicted(deployed, x, n);
+  REQUIRE(whole.size() == folded.size());
+  double error = 0.0, most = 0.0;
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    error = std::max(error, std::abs(whole[i] - folded[i]));
+    most = std::max(most, std::abs(whole[i]));
+  }
+  REQUIRE(most > 0.01);
+  return error / most;
+}
+}  // namespace
+
+TEST_CASE("A deployed net predicts what body and head do, with neither dropout nor BatchNorm where it folds", "[core]") {
+  Model<Body, Cpu, double> body;
+  Model<Head, Cpu, double> head;
+  stir(body, 1), stir(head, 2);
+  auto deployed = deploy(body, head);
+  CHECK(error_of(deployed, body, head) < 1e-12);
+
+  std::vector<std::string> names;
+  for (const Segment& s : deployed.segments()) names.push_back(s.name);
+  for (const Segment& s : deployed.statistic_segments()) names.push_back(s.name);
+  CHECK(names ==
+        std::vector<std::string>{"first/w",   "first/b", "1/w",    "1/b",   "block/0/w",      "block/0/b",    "block/1/w",
+                                 "block/1/b", "3/gamma", "3/beta", "4/0/w", "4/0/b",          "5/w",          "5/b",
+                                 "6/w",       "6/b",     "7/w",    "7/b",   "3/running_mean", "3/running_var"});
+
+  stir(body, 3);  // what was deployed is a copy
+  CHECK(error_of(deployed, body, head) > 1e-3);
+}
+
+TEST_CASE("A deployed net takes the target's statistics where there are two kinds", "[core]") {
+  Model<Body, Cpu, double> body;
+  Model<Head, Cpu, double> head;
+  stir(body, 1), stir(head, 2);
+  for (double& x : body.statistics_of(1)) x = 1.5 - x;
+  auto deployed = deploy(body, head);
+  CHECK(error_of(deployed, body, head) > 1e-3);
+  body.domain = 1;
+  CHECK(error_of(deployed, body, head) < 1e-12);
+}
+
+TEST_CASE("A net without BatchNorm is deployed as it is", "[core]") {
+  struct Plain : Net<Vector<4>, Dense<3, false>, ReLU, Dense<2>> {};
+  Model<Plain> model{{.seed = 4}};
+  auto deployed = deploy(model);
+  CHECK(deployed.segments().size() == 3);
+  CHECK(std::equal(deployed.values().begin(), deployed.values().end(), model.values().begin()));
+}
