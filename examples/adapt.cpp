@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
       settings.checkpoint = session.checkpoint(method);
       settings.resume = session.options.resume;
       settings.features = true;
+      settings.deployed = session.options.out / method;
       const Outcome outcome = ready.run(settings);
       session.report(method, outcome.history, outcome.target_test, ready.pair.classes);
       write_pictures(outcome, ready.pair, session.options.out, method);

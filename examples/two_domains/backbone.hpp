@@ -27,7 +27,8 @@ struct Settings {
   std::string title{};             ///< of the progress bar
   std::filesystem::path checkpoint{};
   bool resume = false;
-  bool features = false;  ///< whether to keep features of both domains for pictures
+  bool features = false;             ///< whether to keep features of both domains for pictures
+  std::filesystem::path deployed{};  ///< where the adapted classifier goes, .onnx and .safetensors; empty: nowhere
   /// A method's options, with the lambda that was asked for.
   template <class Options>
   [[nodiscard]] Options with() const {

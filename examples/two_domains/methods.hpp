@@ -23,6 +23,7 @@
 #include <graft/transfer/mean_teacher.hpp>
 #include <graft/transfer/pseudo_labels.hpp>
 #include <graft/transfer/shot.hpp>
+#include <graft/transfer/sliced_wasserstein.hpp>
 #include <graft/transfer/source_only.hpp>
 #include <graft/transfer/vada.hpp>
 
@@ -52,6 +53,9 @@ void for_each_method(F&& f) {
   });
   f("deep_coral", "covariances made alike (Sun & Saenko 2016)", [](auto& n, const Settings& s) {
     return DeepCoral{n.features(), n.labels(), s.with<DeepCoralOptions>()};
+  });
+  f("sliced_wasserstein", "features made alike along random directions (Bonneel et al. 2015)", [](auto& n, const Settings& s) {
+    return SlicedWasserstein{n.features(), n.labels(), s.with<SlicedWassersteinOptions>()};
   });
   f("dann", "a domain head behind a reversed gradient (Ganin et al. 2016)", [](auto& n, const Settings& s) {
     return Dann{n.features(), n.labels(), n.domains(), s.with<DannOptions>()};

@@ -3,9 +3,13 @@
 #include "methods.hpp"
 
 #include <graft/core/model.hpp>
+#include <graft/io/onnx.hpp>
+#include <graft/io/weights.hpp>
+#include <graft/ops/deploy.hpp>
 #include <graft/transfer/adaptation.hpp>
 
 #include <memory>
+#include <optional>
 
 namespace example {
 
@@ -107,6 +111,15 @@ inline std::vector<std::size_t> some_of(std::size_t size, std::size_t most = 250
   std::vector<std::size_t> places;
   for (std::size_t i = 0; i < count; ++i) places.push_back(i * size / count);
   return places;
+}
+
+/// Body and head as one net, for ONNX Runtime and for io::load. `normalize`: of images, which the graph does itself.
+template <class... Models>
+void write_deployed(const Settings& settings, std::optional<graft::data::Normalize> normalize, Models&... models) {
+  if (settings.deployed.empty()) return;
+  auto deployed = graft::deploy(models...);
+  graft::io::save(deployed, settings.deployed.string() + ".safetensors");
+  graft::io::save_onnx(deployed, settings.deployed.string() + ".onnx", {.normalize = normalize});
 }
 
 /// Makes the method that the settings name and calls f(method).

@@ -70,6 +70,7 @@ Outcome run_on_features(const FeaturePair& pair, const Settings& settings) {
     };
     outcome.source_test = confusion(pair.source_test), outcome.target_test = confusion(pair.target_test);
     look(outcome.after, true);
+    std::apply([&](auto&... models) { write_deployed(settings, {}, models...); }, method.classifier());
   });
   return outcome;
 }

@@ -21,18 +21,18 @@ struct SmallTranslation {
                              graft::LeakyReLU<0.2>, graft::Flatten, graft::Dense<1>> {};
 };
 
-/// The nets with BatchNorm and LeakyReLU 0.3 that DannThreeAdam is usually given.
+/// The nets with BatchNorm and LeakyReLU 0.3 that DannThreeAdam is usually given. An adversary moves the features faster than
+/// Keras' running statistics (momentum 0.99) follow; PyTorch's do.
 template <int Classes>
 struct NormNets {
-  struct NormFeatures
-      : graft::Net<graft::Image<28, 28, 3>, graft::Conv2D<32, 5, graft::Conv{.bias = false}>, graft::BatchNorm<>,
-                   graft::LeakyReLU<0.3>, graft::MaxPool2D<2>, graft::Conv2D<48, 5, graft::Conv{.bias = false}>,
-                   graft::BatchNorm<>, graft::LeakyReLU<0.3>, graft::MaxPool2D<2>, graft::Flatten> {};
-  struct NormLabels : graft::Net<NormFeatures::output, graft::Dense<100, false>, graft::BatchNorm<>, graft::LeakyReLU<0.3>,
-                                 graft::Dense<Classes>> {};
+  using Norm = graft::BatchNorm<graft::torch_norm>;
+  struct NormFeatures : graft::Net<graft::Image<28, 28, 3>, graft::Conv2D<32, 5, graft::Conv{.bias = false}>, Norm,
+                                   graft::LeakyReLU<0.3>, graft::MaxPool2D<2>, graft::Conv2D<48, 5, graft::Conv{.bias = false}>,
+                                   Norm, graft::LeakyReLU<0.3>, graft::MaxPool2D<2>, graft::Flatten> {};
+  struct NormLabels
+      : graft::Net<NormFeatures::output, graft::Dense<100, false>, Norm, graft::LeakyReLU<0.3>, graft::Dense<Classes>> {};
   struct NormDomains
-      : graft::Net<NormFeatures::output, graft::Dense<100, false>, graft::BatchNorm<>, graft::LeakyReLU<0.3>, graft::Dense<1>> {
-  };
+      : graft::Net<NormFeatures::output, graft::Dense<100, false>, Norm, graft::LeakyReLU<0.3>, graft::Dense<1>> {};
 };
 
 /// Four rows of test images: of the source, translated to the target, of the target, translated to the source.
@@ -111,6 +111,7 @@ Outcome run_on_images(const Pair& pair, const Settings& settings) {
     };
     outcome.source_test = confusion(pair.source_test), outcome.target_test = confusion(pair.target_test);
     look(outcome.after);
+    std::apply([&](auto&... models) { write_deployed(settings, fit.normalize, models...); }, method.classifier());
     if constexpr (requires { method.translation(); })
       if (settings.features) outcome.translated = translated(method.translation(), pair, fit.normalize);
   });

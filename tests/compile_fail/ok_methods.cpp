@@ -18,5 +18,6 @@ void make(Model<Body>& b, Model<Labels>& l, Model<Logit>& d, Model<Maker>& m, Mo
   DeepCoral coral{b, l};
   EntropyMinimisation entropy{b, l};
   Mcc mcc{b, l};
+  SlicedWasserstein sliced{b, l};
   PseudoLabels pseudo{b, l};
 }

@@ -86,6 +86,20 @@ TEST_CASE("A deployed net takes the target's statistics where there are two kind
   CHECK(error_of(deployed, body, head) < 1e-12);
 }
 
+TEST_CASE("A deployed Lora is the layer that it changes", "[core]") {
+  struct Adapted : Net<Image<8, 7, 3>, Lora<Conv2D<5, 1, Conv{.bias = false}>, 2>, BatchNorm<>, ReLU,
+                       Lora<Conv2D<4, 1>, 3, 6.0>, Named<"fc", Lora<Dense<6, false>, 2>>, Tanh> {};
+  struct Top : Net<Adapted::output, Lora<Dense<5>, 1>> {};
+  Model<Adapted, Cpu, double> body;
+  Model<Top, Cpu, double> head;
+  stir(body, 1), stir(head, 2);
+  auto deployed = deploy(body, head);
+  CHECK(error_of(deployed, body, head) < 1e-12);
+  std::vector<std::string> names;
+  for (const Segment& s : deployed.segments()) names.push_back(s.name);
+  CHECK(names == std::vector<std::string>{"0/w", "0/b", "1/w", "1/b", "fc/w", "3/w", "3/b"});
+}
+
 TEST_CASE("A net without BatchNorm is deployed as it is", "[core]") {
   struct Plain : Net<Vector<4>, Dense<3, false>, ReLU, Dense<2>> {};
   Model<Plain> model{{.seed = 4}};

@@ -1,4 +1,5 @@
 // What is frozen, by type or while running: no activations, no backward pass, and the rest trains as it would.
+#include <graft/core/copy_weights.hpp>
 #include <graft/core/surgery.hpp>
 #include <graft/loss/supervised.hpp>
 #include <graft/ops/list.hpp>
@@ -120,6 +121,34 @@ TEST_CASE("the memory of a step falls with the number of frozen layers", "[core]
   CHECK(all > 12 * map);
   CHECK(none < 5 * map);  // the result, two buffers in turn, and what the arena rounds up
   CHECK(layers(6) < all - 3 * map);
+}
+
+TEST_CASE("a Lora's own weights are never moved, and its output begins as its layer's", "[core]") {
+  struct Plain : Net<Vector<6>, Named<"fc", Dense<4>>, ReLU, Named<"top", Dense<3>>> {};
+  struct Adapted : Net<Vector<6>, Named<"fc", Lora<Dense<4>, 2>>, ReLU, Named<"top", Dense<3>>> {};
+  Model<Plain> plain{{.seed = 3, .bias = 0.1}};
+  Model<Adapted> model{{.seed = 4}};
+  const CopyReport report = copy_weights(plain, model);
+  CHECK(report.missing == std::vector<std::string>{"fc/lora_a", "fc/lora_b"});
+  CHECK(report.unused.empty());
+  const auto x = support::numbers<float>(18, 1);
+  std::vector<float> y(9), same(9);
+  plain.predict(x.data(), 3, y.data()), model.predict(x.data(), 3, same.data());
+  CHECK(y == same);
+
+  model.set_trainable(true);
+  model.set_trainable_layers(true, 0, 3);
+  const std::vector<float> before(model.values().begin(), model.values().end());
+  Sgd<float> sgd({.learning_rate = 0.5, .weight_decay = 0.1}, model);
+  Tape<float> tape;
+  const std::vector<int> labels{0, 1, 2};
+  for (int i = 0; i < 2; ++i)
+    sgd.step(backward(cross_entropy(tape(model, Rows<float>{x.data(), 3, 3}), ClassLabels<>{labels.data(), 3})));
+  for (const Segment& s : model.segments()) {
+    INFO(s.name);
+    CHECK(agree({model.values().begin(), model.values().end()}, before, s.offset, s.offset + s.count) == s.fixed);
+    CHECK(s.fixed == (s.name == "fc/w" || s.name == "fc/b"));
+  }
 }
 
 TEST_CASE("what is frozen by type is left alone by weight decay, too", "[core]") {

@@ -6,6 +6,7 @@
 #include <graft/transfer/deep_coral.hpp>
 #include <graft/transfer/dsan.hpp>
 #include <graft/transfer/jan.hpp>
+#include <graft/transfer/sliced_wasserstein.hpp>
 
 #include "catch.hpp"
 #include "toy.hpp"
@@ -32,6 +33,13 @@ TEST_CASE("Jan and Dsan improve two Gaussians that source-only fails", "[transfe
     CHECK(toy::source_only(problem) < 0.8);
     CHECK(toy::accuracy(problem, [](auto& features, auto& labels) { return Jan{features, labels}; }) > 0.95);
     CHECK(toy::accuracy(problem, [](auto& features, auto& labels) { return Dsan{features, labels}; }) > 0.95);
+  }
+}
+
+TEST_CASE("SlicedWasserstein improves two Gaussians that source-only fails", "[transfer][toy]") {
+  for (const toy::Problem& problem : {toy::spurious(), toy::nudged(1.0)}) {
+    CHECK(toy::source_only(problem) < 0.8);
+    CHECK(toy::accuracy(problem, [](auto& features, auto& labels) { return SlicedWasserstein{features, labels}; }) > 0.95);
   }
 }
 

@@ -77,6 +77,7 @@ struct Weight {
   int rank = 1;
   double fan_in = 1;   ///< inputs of one output, for initialisers
   double fan_out = 1;  ///< outputs that one input reaches
+  bool fixed = false;  ///< never trained, whatever is unfrozen
   [[nodiscard]] constexpr std::size_t count() const {
     std::size_t product = 1;
     for (int i = 0; i < rank; ++i) product *= static_cast<std::size_t>(dims[static_cast<std::size_t>(i)]);

@@ -91,7 +91,7 @@ class ModelBase {
     bool found = false;
     for (Segment& s : segments_) {
       if (!matches(pattern, s.name)) continue;
-      s.trainable = trainable && s.layer >= net_.first_trained;
+      s.trainable = trainable && s.layer >= net_.first_trained && !s.fixed;
       found = true;
     }
     if (!found && !(segments_.empty() && pattern == "*")) {
@@ -105,7 +105,7 @@ class ModelBase {
   void set_trainable_layers(bool trainable, int begin, int end) {
     check_layers(begin, end);
     for (Segment& s : segments_) {
-      if (s.layer >= begin && s.layer < end) s.trainable = trainable && s.layer >= net_.first_trained;
+      if (s.layer >= begin && s.layer < end) s.trainable = trainable && s.layer >= net_.first_trained && !s.fixed;
     }
   }
 
@@ -207,7 +207,8 @@ class ModelBase {
     segment.decay = weight.role == Role::kernel;
     const std::size_t* begins = statistic ? net_.statistics : net_.parameters;
     while (begins[segment.layer + 1] <= segment.offset) ++segment.layer;
-    segment.trainable = segment.layer >= net_.first_trained;
+    segment.fixed = weight.fixed;
+    segment.trainable = segment.layer >= net_.first_trained && !segment.fixed;
     offset += segment.count;
     initialise(weight, options.initialiser, options.constant, options.bias,
                Random(options.seed, mix(0x6d6f64656c, static_cast<std::uint64_t>(position))),

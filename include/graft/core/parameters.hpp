@@ -20,6 +20,7 @@ struct Segment {
   int layer = 0;          ///< which layer of the net it belongs to, from 0, all counted as written
   bool trainable = true;  ///< false: the optimiser leaves it as it is
   bool decay = true;      ///< whether weight decay acts on it
+  bool fixed = false;     ///< never trainable: a Lora's own weights
 };
 
 /// A non-owning view of a model's parameters; `value` and `gradient` have the same layout and are 64-byte aligned.

@@ -14,6 +14,7 @@
 #include "graft/ops/dense.hpp"
 #include "graft/ops/depthwise_conv2d.hpp"
 #include "graft/ops/dropout.hpp"
+#include "graft/ops/lora.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -53,23 +54,35 @@ template <class L, Norm O>
 struct KeptNorm : Kept<L> {};
 /// May take what follows; Biased is L with a bias.
 template <class L, class Biased>
-struct KeptKernel : Kept<L> {};
-
-/// L, and BatchNorm<Os>... behind it, as one Biased: w' = w s, b' = (b - mean) s + beta with s = gamma / sqrt(variance +
-/// epsilon), for each output channel; these are the last extent of every kernel.
-template <class L, class Biased, Norm... Os>
-struct Folded {
-  using layer = Biased;
+struct KeptKernel : Kept<L> {
+  using biased = Biased;
+};
+/// A Lora as the layer that it changes.
+template <class L, class Plain, class Biased>
+struct Merged {
+  using layer = Plain;
+  using biased = Biased;
   template <class T>
   static Shape run(Shape in, FoldAt<T>& at) {
-    const Shape out = L::fit(in).out;
-    const std::size_t channels = static_cast<std::size_t>(out.c), had = counts_of<L>(in).parameters;
-    const std::size_t kernel = counts_of<Biased>(in).parameters - channels;
+    at.to = L::merge(in, at.weights, at.to);
+    at.weights += counts_of<L>(in).parameters;
+    return L::fit(in).out;
+  }
+};
+
+/// The layer of S, and BatchNorm<Os>... behind it, as one with a bias: w' = w s, b' = (b - mean) s + beta with s = gamma /
+/// sqrt(variance + epsilon), for each output channel; these are the last extent of every kernel.
+template <class S, Norm... Os>
+struct Folded {
+  using layer = typename S::biased;
+  template <class T>
+  static Shape run(Shape in, FoldAt<T>& at) {
     T* w = at.to;
+    const Shape out = S::run(in, at);
+    const std::size_t channels = static_cast<std::size_t>(out.c), kernel = counts_of<layer>(in).parameters - channels;
     T* b = w + kernel;
+    std::fill(at.to, b + channels, T{0});
     at.to = b + channels;
-    std::fill(std::copy_n(at.weights, had, w), at.to, T{0});
-    at.weights += had;
     (fold<Os>(kernel, channels, w, b, at), ...);
     return out;
   }
@@ -146,6 +159,9 @@ template <class L, Size K, Conv O>
 KeptKernel<L, named_as<L, DepthwiseConv2D<K, with_bias(O)>>> folding(const DepthwiseConv2D<K, O>*);
 template <class L, int Units, bool Bias>
 KeptKernel<L, named_as<L, Dense<Units, true>>> folding(const Dense<Units, Bias>*);
+template <class L, class Plain, int Rank, Number Alpha>
+Merged<L, named_as<L, Plain>, typename decltype(folding<named_as<L, Plain>>(static_cast<const Plain*>(nullptr)))::biased>
+folding(const Lora<Plain, Rank, Alpha>*);
 template <class L, class... Bs>
 FoldedJoin<named_as<L, Sum<typename FoldBranch<Bs>::branch...>>, FoldBranch<Bs>...> folding(const Sum<Bs...>*);
 template <class L, class... Bs>
@@ -154,13 +170,14 @@ FoldedJoin<named_as<L, Concat<typename FoldBranch<Bs>::branch...>>, FoldBranch<B
 // What stands for a layer and a BatchNorm behind it; nothing, where they stay two.
 template <class S, class Next>
 struct Takes {};
-template <class L, class Biased, class M, Norm O>
-struct Takes<KeptKernel<L, Biased>, KeptNorm<M, O>> {
-  using type = Folded<L, Biased, O>;
+template <class S, class M, Norm O>
+requires requires { typename S::biased; }
+struct Takes<S, KeptNorm<M, O>> {
+  using type = Folded<S, O>;
 };
-template <class L, class Biased, Norm... Os, class M, Norm O>
-struct Takes<Folded<L, Biased, Os...>, KeptNorm<M, O>> {
-  using type = Folded<L, Biased, Os..., O>;
+template <class S, Norm... Os, class M, Norm O>
+struct Takes<Folded<S, Os...>, KeptNorm<M, O>> {
+  using type = Folded<S, Os..., O>;
 };
 
 template <class... Ls>
@@ -226,8 +243,8 @@ struct Joined {
 
 }  // namespace detail
 
-/// The nets, one after the other, as one net in inference mode: Dropout is left out, and BatchNorm that follows a Conv2D,
-/// DepthwiseConv2D or Dense is folded into it. Layers keep the names that Named<> gave them.
+/// The nets, one after the other, as one net in inference mode: Dropout is left out, a Lora is the layer that it changes, and
+/// BatchNorm that follows a Conv2D, DepthwiseConv2D or Dense is folded into it. Layers keep the names that Named<> gave them.
 template <class... Nets>
 struct Deployed : detail::Joined<Nets...>::net {};
 

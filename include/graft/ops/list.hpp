@@ -12,6 +12,7 @@
 #include "graft/ops/depthwise_conv2d.hpp"
 #include "graft/ops/dropout.hpp"
 #include "graft/ops/flatten.hpp"
+#include "graft/ops/lora.hpp"
 #include "graft/ops/pool.hpp"
 
 #include <tuple>
@@ -38,6 +39,8 @@ using OpList = std::tuple<
     OpCase<Vector<11>, Dense<7>>,
     OpCase<Vector<11>, Dense<7, false>, ReLU>,
     OpCase<Image<3, 2, 4>, Dense<5>, LeakyReLU<0.3>>,
+    OpCase<Image<3, 2, 4>, Lora<Dense<5>, 2>, ReLU>,
+    OpCase<Image<4, 3, 6>, Lora<Conv2D<5, 1, Conv{.bias = false}>, 3, 1.5>, BatchNorm<>>,
     OpCase<Image<7, 5, 3>, MaxPool2D<2>>,
     OpCase<Image<7, 7, 3>, MaxPool2D<3, 2, same>>,
     OpCase<Image<8, 7, 3>, MaxPool2D<3, 2, ceil_mode>>,

@@ -3,6 +3,7 @@
 /// list of TFRecords (length, masked CRC-32C of it, bytes, masked CRC-32C of them), each a tensorflow.Event message.
 #include "graft/config.hpp"
 #include "graft/core/error.hpp"
+#include "graft/io/protobuf.hpp"
 #include "graft/train/atomic_file.hpp"
 #include "graft/train/trainer.hpp"
 
@@ -38,37 +39,18 @@ inline std::uint32_t masked_crc32c(std::string_view bytes) {
   return std::rotr(~crc, 15) + 0xA282EAD8u;
 }
 
-template <class N>
-std::string little_endian(N value) {
-  static_assert(std::endian::native == std::endian::little);
-  std::string bytes(sizeof(N), 0);
-  std::memcpy(bytes.data(), &value, sizeof(N));
-  return bytes;
-}
 inline std::string tf_record(const std::string& data) {
   const std::string length = little_endian(static_cast<std::uint64_t>(data.size()));
   return length + little_endian(masked_crc32c(length)) + data + little_endian(masked_crc32c(data));
 }
 
-// Protocol buffers: each field is its number and kind, then the value.
-inline std::string proto_number(std::uint64_t value) {
-  std::string bytes;
-  for (; value > 127; value >>= 7) bytes += static_cast<char>((value & 127) | 128);
-  return bytes + static_cast<char>(value);
-}
-inline std::string proto_int(int field, std::int64_t value) {
-  return proto_number(static_cast<std::uint64_t>(field) << 3) + proto_number(static_cast<std::uint64_t>(value));
-}
-inline std::string proto_bytes(int field, const std::string& value) {
-  return proto_number(static_cast<std::uint64_t>(field) << 3 | 2) + proto_number(value.size()) + value;
-}
 /// An event of a time (seconds since 1970) and step with one summary value.
 inline std::string event(double time, std::int64_t step, const std::string& value) {
   return std::string("\x09", 1) + little_endian(time) + (step != 0 ? proto_int(2, step) : std::string()) +
          proto_bytes(5, proto_bytes(1, value));
 }
 inline std::string scalar_value(const std::string& tag, float value) {
-  return proto_bytes(1, tag) + std::string("\x15", 1) + little_endian(value);
+  return proto_bytes(1, tag) + proto_float(2, value);
 }
 inline std::string image_value(const std::string& tag, int height, int width, int channels, const std::string& png) {
   return proto_bytes(1, tag) +

@@ -7,7 +7,7 @@
 GRAFT_BEGIN
 
 struct BestOptions {
-  DannLambda lambda{};
+  DannLambda lambda{.high = 0.3};
   double confidence = 0.8;
   Growing pseudo{2.0};   ///< weight of the target's pseudo-labels
   double decay = 0.999;  ///< of the averaged weights
@@ -16,8 +16,8 @@ struct BestOptions {
 
 /// Strong changes of small images that leave the class as it is, digits' too: place, size, slant, negative, colours, noise.
 inline data::Augment strong_augmentation() {
-  return {data::rotate(15.0),    data::shear(10.0), data::zoom(0.15),
-          data::shift(0.1, 0.1), data::invert(),    data::colour_jitter(0.3, 0.7, 0.5),
+  return {data::rotate(9.0),       data::shear(6.0), data::zoom(0.09),
+          data::shift(0.06, 0.06), data::invert(),   data::colour_jitter(0.3, 0.7, 0.5),
           data::noise(0.05)};
 }
 /// Options with what the preset needs of them: augmentation of both domains, and images normalised one by one. Sets of features
