@@ -3,6 +3,7 @@
 #include "backbone.hpp"
 
 #include <graft/transfer/adabn.hpp>
+#include <graft/transfer/adda.hpp>
 #include <graft/transfer/adversarial_samples.hpp>
 #include <graft/transfer/best.hpp>
 #include <graft/transfer/cdan.hpp>
@@ -73,6 +74,10 @@ void for_each_method(F&& f) {
   f("dann_three_adam", "DANN with three optimisers, BatchNorm and a swapped-label adversary", [](auto& n, const Settings& s) {
     return DannThreeAdam{n.norm_features(), n.norm_labels(), n.norm_domains(), s.with<DannThreeAdamOptions>()};
   });
+  f("adda", "a body for the target learns features that a domain head takes for the source's (Tzeng et al. 2017)",
+    [](auto& n, const Settings& s) {
+      return Adda{n.norm_features(), n.norm_labels(), n.norm_domains(), n.source_features(), s.with<AddaOptions>()};
+    });
   f("adabn", "the target's own BatchNorm statistics (Li et al. 2018)", [](auto& n, const Settings&) {
     return Adabn{n.norm_features(), n.norm_labels()};
   });

@@ -33,6 +33,7 @@ class Nets {
   auto& norm_features() { return model<typename B::NormFeatures>(0); }
   auto& norm_labels() { return silenced<typename B::NormLabels>(1); }
   auto& norm_domains() { return model<typename B::NormDomains>(2); }
+  auto& source_features() { return model<typename B::NormFeatures>(11); }
   auto& translator(std::size_t i) { return model<typename B::Translator>(4 + i); }
   auto& average_features() { return model<typename B::Features>(9); }
   auto& average_labels() { return model<typename B::Labels>(10); }
@@ -63,7 +64,7 @@ class Nets {
   }
   std::uint64_t seed_;
   int classes_;
-  std::shared_ptr<void> models_[11];
+  std::shared_ptr<void> models_[12];
 };
 
 /// What graft::train needs, behind virtual functions: the fit loop is compiled once instead of for each method.

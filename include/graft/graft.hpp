@@ -28,6 +28,7 @@
 #include "graft/train/feature_cache.hpp"
 #include "graft/train/finetune.hpp"
 #include "graft/transfer/adabn.hpp"
+#include "graft/transfer/adda.hpp"
 #include "graft/transfer/adversarial_samples.hpp"
 #include "graft/transfer/audit.hpp"
 #include "graft/transfer/best.hpp"

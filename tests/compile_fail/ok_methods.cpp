@@ -8,6 +8,7 @@ struct Maker : Net<Vector<64>, Dense<64>> {};
 struct Critic : Net<Vector<64>, Dense<1>> {};
 void make(Model<Body>& b, Model<Labels>& l, Model<Logit>& d, Model<Maker>& m, Model<Critic>& c) {
   Adabn adabn{b, l};
+  Adda adda{b, l, d, b};
   AdversarialSamples samples{b, l, m};
   Curriculum curriculum{b, l};
   CycleGan cycle{b, l, Translation{m, m, c, c}};

@@ -1,4 +1,6 @@
 // Methods with an adversary improve problems of two Gaussians that source-only fails.
+#include <graft/core/copy_weights.hpp>
+#include <graft/transfer/adda.hpp>
 #include <graft/transfer/adversarial_samples.hpp>
 #include <graft/transfer/cdan.hpp>
 #include <graft/transfer/cycle_gan.hpp>
@@ -26,6 +28,31 @@ TEST_CASE("DannThreeAdam improves two Gaussians that source-only fails", "[trans
   CHECK(toy::accuracy(problem, [&](auto& features, auto& labels) {
           return DannThreeAdam{features, labels, domains, {.rate = {.mu0 = 0.01}}};
         }) > 0.95);
+}
+
+TEST_CASE("Adda improves two Gaussians that source-only fails, and then leaves label head and source body as they are",
+          "[transfer][toy]") {
+  const toy::Problem problem = toy::nudged(1.0);
+  Model<Domains> domains{{.seed = 3}};
+  Model<toy::Body> source_body;
+  CHECK(toy::source_only(problem) < 0.8);
+  CHECK(toy::accuracy(
+            problem,
+            [&](auto& features, auto& labels) {
+              return Adda{features, labels, domains, source_body};
+            },
+            problem.options(60)) > 0.95);
+
+  Model<toy::Body> features{{.seed = 1}};
+  Model<toy::Labels> labels{{.seed = 2}};
+  Adda adda{features, labels, domains, source_body, {.first_part = 0.0}};
+  copy_weights(features, source_body);
+  const std::vector<float> head(labels.values().begin(), labels.values().end());
+  const std::vector<float> body(features.values().begin(), features.values().end());
+  adda.fit(problem.source, problem.target.without_labels(), problem.options(2));
+  CHECK(std::equal(head.begin(), head.end(), labels.values().begin()));
+  CHECK(std::equal(body.begin(), body.end(), source_body.values().begin()));
+  CHECK_FALSE(std::equal(body.begin(), body.end(), features.values().begin()));
 }
 
 TEST_CASE("Dann and Cdan, with the multilinear and with the random map, improve two Gaussians that source-only fails",

@@ -49,9 +49,7 @@ inline std::string event(double time, std::int64_t step, const std::string& valu
   return std::string("\x09", 1) + little_endian(time) + (step != 0 ? proto_int(2, step) : std::string()) +
          proto_bytes(5, proto_bytes(1, value));
 }
-inline std::string scalar_value(const std::string& tag, float value) {
-  return proto_bytes(1, tag) + proto_float(2, value);
-}
+inline std::string scalar_value(const std::string& tag, float value) { return proto_bytes(1, tag) + proto_float(2, value); }
 inline std::string image_value(const std::string& tag, int height, int width, int channels, const std::string& png) {
   return proto_bytes(1, tag) +
          proto_bytes(4, proto_int(1, height) + proto_int(2, width) + proto_int(3, channels) + proto_bytes(4, png));

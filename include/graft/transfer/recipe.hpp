@@ -5,6 +5,8 @@
 #include "graft/optim/sgd.hpp"
 #include "graft/transfer/heads.hpp"
 
+#include <algorithm>
+
 GRAFT_BEGIN
 
 /// How body and heads learn: SGD with the schedule of Ganin et al. (2016), as Dann and SourceOnly do, so that a comparison
@@ -16,6 +18,13 @@ struct Recipe {
   double weight_decay = 0.0;  ///< of kernels
   double clip_norm = 0.0;     ///< of the gradient over all models; 0: never
 };
+
+/// The recipe's learning rate of a method in two parts: the schedule begins anew when `first_part` of the run is over.
+inline double rate_in_two_parts(const Recipe& recipe, double progress, double first_part) {
+  const bool second = progress >= first_part;
+  const double begin = second ? first_part : 0.0, end = second ? 1.0 : first_part;
+  return recipe.rate(std::clamp((progress - begin) / std::max(end - begin, 1e-12), 0.0, 1.0));
+}
 
 /// The optimiser of a recipe, over a body and any heads.
 template <class Body, class... Heads>

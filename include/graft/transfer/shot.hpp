@@ -7,8 +7,6 @@
 #include "graft/transfer/guesses.hpp"
 #include "graft/transfer/method.hpp"
 
-#include <algorithm>
-
 GRAFT_BEGIN
 
 struct ShotOptions {
@@ -32,9 +30,7 @@ class Shot : public Method<Shot<Body, LabelHead>, Body, LabelHead> {
 
   /// The schedule begins anew with the second part.
   [[nodiscard]] double learning_rate(double progress) const {
-    const bool second = progress >= options_.first_part;
-    const double begin = second ? options_.first_part : 0.0, end = second ? 1.0 : options_.first_part;
-    return this->recipe_.rate(std::clamp((progress - begin) / std::max(end - begin, 1e-12), 0.0, 1.0));
+    return rate_in_two_parts(this->recipe_, progress, options_.first_part);
   }
   template <class Set>
   void begin_epoch(double progress, const Set& target, const data::Normalize& normalize) {
