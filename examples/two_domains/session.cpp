@@ -38,18 +38,19 @@ About two_domains_about(const std::string& name, const std::string& text, TwoDom
   about.methods.push_back("list");
   about.usual = {"source_only", "dann"};
   about.any_folders = true;
-  about.extras = {{"--backbone", "nets to train (default: by the images' size, or by --weights); --method list tells them",
-                   &given.backbone},
-                  {"--weights", "safetensors file of a pretrained MobileNetV1, 0.25 or 1.0", &given.weights},
-                  {"--lambda", "weight of the method's adapting loss (default: its own)", &given.lambda},
-                  {"--test-share", "part of each class that is kept for testing, of a folder without a test part (default 0.3)",
-                   &given.test_share},
-                  {"--split-seed", "of that choice (default 0)", &given.split_seed},
-                  {"--stop-on",
-                   "end a run when this validator has not improved for --patience epochs: target_entropy, target_snd (neither "
-                   "sees labels of the target) or source_accuracy",
-                   &given.stop_on},
-                  {"--patience", "of --stop-on (default 5)", &given.patience}};
+  about.extras = {
+      {"--backbone", "nets to train (default: by the images' size, or by --weights); --method list tells them",
+       &given.backbone},
+      {"--weights", "safetensors file of a pretrained MobileNetV1, 0.25 or 1.0", &given.weights},
+      {"--lambda", "weight of the method's adapting loss (default: its own)", &given.lambda},
+      {"--test-share", "part of each class that is kept for testing, of a folder without a test part (default 0.3)",
+       &given.test_share},
+      {"--split-seed", "of that choice (default 0)", &given.split_seed},
+      {"--stop-on",
+       "end a run when this validator has not improved for --patience epochs: target_entropy, target_snd, target_dev (none "
+       "sees labels of the target) or source_accuracy",
+       &given.stop_on},
+      {"--patience", "of --stop-on (default 5)", &given.patience}};
   about.flags = {{"--alone", "do not run source_only first", &given.alone}};
   return about;
 }
@@ -71,8 +72,8 @@ Ready prepare(Session& session, const TwoDomains& given) {
   ready.settings.stop_on = given.stop_on;
   ready.settings.patience = static_cast<int>(number("--patience", given.patience, 1.0, 1e5));
   if (!given.stop_on.empty() && given.stop_on != "target_entropy" && given.stop_on != "target_snd" &&
-      given.stop_on != "source_accuracy")
-    graft::fail("--stop-on is '", given.stop_on, "'; give target_entropy, target_snd or source_accuracy.");
+      given.stop_on != "target_dev" && given.stop_on != "source_accuracy")
+    graft::fail("--stop-on is '", given.stop_on, "'; give target_entropy, target_snd, target_dev or source_accuracy.");
   PairOptions options{.test_share = number("--test-share", given.test_share, 0.01, 0.99),
                       .split_seed = static_cast<std::uint64_t>(number("--split-seed", given.split_seed, 0.0, 1e15))};
   const Backbone* nets = given.backbone.empty() ? nullptr : &backbone(given.backbone);

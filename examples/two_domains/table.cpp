@@ -91,8 +91,8 @@ void Comparison::add(const std::string& method, std::uint64_t seed, const graft:
     return epoch < 0 ? std::nan("") : history.rows()[static_cast<std::size_t>(epoch)].get("target_accuracy");
   };
   add(method, {seed, history.last("source_accuracy"), history.last("target_accuracy"), history.sum("seconds"),
-               at_best("target_entropy", false), at_best("target_snd", true), at_best("source_accuracy", true),
-               at_best("target_accuracy", true)});
+               at_best("target_entropy", false), at_best("target_snd", true), at_best("target_dev", false),
+               at_best("source_accuracy", true), at_best("target_accuracy", true)});
 }
 
 std::string Comparison::markdown() const {
@@ -109,11 +109,13 @@ std::string Comparison::markdown() const {
   text +=
       "\nThe same, at the last epoch and at those that a validator chooses without labels of the target; the oracle chooses "
       "with them.\n\n";
-  text += "| method | last | least entropy | highest SND | highest source accuracy | oracle |\n|---|---|---|---|---|---|\n";
+  text +=
+      "| method | last | least entropy | highest SND | least DEV | highest source accuracy | oracle "
+      "|\n|---|---|---|---|---|---|---|\n";
   for (const Row& row : rows) {
     text += "| " + row.method;
-    for (const auto member :
-         {&RunResult::target_accuracy, &RunResult::by_entropy, &RunResult::by_snd, &RunResult::by_source, &RunResult::oracle}) {
+    for (const auto member : {&RunResult::target_accuracy, &RunResult::by_entropy, &RunResult::by_snd, &RunResult::by_dev,
+                              &RunResult::by_source, &RunResult::oracle}) {
       const auto goal = mean_deviation(column(row, member));
       text += format(" | %.3f ± %.3f", goal.mean, goal.deviation);
     }
@@ -135,6 +137,7 @@ std::string Comparison::json() const {
                       {"target_accuracy", number(run.target_accuracy)},
                       {"by_entropy", number(run.by_entropy)},
                       {"by_snd", number(run.by_snd)},
+                      {"by_dev", number(run.by_dev)},
                       {"by_source_accuracy", number(run.by_source)},
                       {"oracle", number(run.oracle)},
                       {"seconds", number(run.seconds)}});

@@ -9,12 +9,12 @@
 namespace example {
 
 /// The last epoch of one run, and the target's accuracy at the epoch that a validator chooses: the least entropy, the highest
-/// soft neighbourhood density, the highest source accuracy. `oracle` looks at the target's labels and shows what there was to
-/// gain.
+/// soft neighbourhood density, the least risk by deep embedded validation, the highest source accuracy. `oracle` looks at the
+/// target's labels and shows what there was to gain.
 struct RunResult {
   std::uint64_t seed = 0;
   double source_accuracy = 0.0, target_accuracy = 0.0, seconds = 0.0;
-  double by_entropy = 0.0, by_snd = 0.0, by_source = 0.0, oracle = 0.0;
+  double by_entropy = 0.0, by_snd = 0.0, by_dev = 0.0, by_source = 0.0, oracle = 0.0;
 };
 
 struct Comparison {

@@ -112,6 +112,7 @@ TEST_CASE("target labels may not choose, unless the user says that they may", "[
   CHECK_THROWS_WITH(EarlyStopping({.monitor = ""}), Contains("name of a column"));
   CHECK_NOTHROW(EarlyStopping({.monitor = "source_accuracy"}));
   CHECK_NOTHROW(EarlyStopping({.monitor = "target_entropy"}));
+  CHECK_NOTHROW(EarlyStopping({.monitor = "target_dev"}));
   CHECK_NOTHROW(EarlyStopping({.monitor = "target_snd", .goal = Goal::largest}));
   Scripted method{{1, 2, 3}, "target_accuracy"};
   EarlyStopping oracle({.monitor = "target_accuracy", .patience = 1, .target_labels_may_choose = true});

@@ -3,6 +3,7 @@
 #include <graft/kernel/cpu/softmax.hpp>
 #include <graft/train/a_distance.hpp>
 #include <graft/train/history.hpp>
+#include <graft/train/domain_classifier.hpp>
 #include <graft/train/validators.hpp>
 
 #include "catch.hpp"
@@ -70,4 +71,26 @@ TEST_CASE("a history tells its best row, the first of equals, and none where the
   CHECK(history.best("x") == 1);
   CHECK(history.best("x", false) == 3);
   CHECK(history.best("y") == -1);
+}
+
+TEST_CASE("a classifier of domains: weights are the ratio of two normal densities, its error theirs", "[train]") {
+  Random random(3, 4);
+  const int ns = 4000, nt = 2000;
+  std::vector<float> source, target;
+  for (int i = 0; i < ns; ++i)
+    source.push_back(static_cast<float>(random.normal())), source.push_back(static_cast<float>(random.normal()));
+  for (int i = 0; i < nt; ++i)
+    target.push_back(static_cast<float>(random.normal() + 1.0)), target.push_back(static_cast<float>(random.normal()));
+  const DomainsTold told = tell_domains(source.data(), ns, target.data(), nt, 2);
+  REQUIRE(told.weights.size() == ns / 2);
+  double apart = 0.0, sum = 0.0;
+  for (std::size_t i = 0; i < told.weights.size(); ++i) {
+    apart += std::abs(std::log(told.weights[i]) - (static_cast<double>(source[2 * (2 * i + 1)]) - 0.5));  // exp(x - 1/2)
+    sum += told.weights[i];
+  }
+  CHECK(apart / (ns / 2) < 0.15);
+  CHECK(sum / (ns / 2) == Approx(1.0).epsilon(0.1));
+  CHECK(a_distance(told.error) == Approx(0.766).margin(0.1));  // error Phi(-1/2) = 0.3085
+  CHECK(tell_domains(source.data(), ns, source.data(), ns, 2).error == Approx(0.5).margin(0.02));
+  CHECK_THROWS_AS(tell_domains(source.data(), 1, target.data(), nt, 2), Error);
 }

@@ -243,11 +243,14 @@ TEST_CASE("validators look at the unlabelled target after each epoch and change 
     Model<toy::Labels> labels{{.seed = 2}};
     FitOptions options = problem.options(4);
     options.validate_on = look;
+    options.source_test = problem.source;
     return SourceOnly{features, labels}.fit(problem.source, problem.target.without_labels(), options);
   };
   const History plain = run(0), looked = run(100);
   CHECK(std::isnan(plain.last("target_snd")));
   CHECK(looked.last("target_snd") > 0.0);
+  CHECK(looked.last("target_dev") > 0.0);
+  CHECK(looked.last("a_distance") >= 0.0);
   CHECK(looked.last("target_entropy") > 0.0);
   CHECK(looked.last("target_entropy") < std::log(2.0));
   for (std::size_t i = 0; i < 4; ++i) CHECK(plain.rows()[i].get("loss") == looked.rows()[i].get("loss"));

@@ -24,9 +24,9 @@ GRAFT_BEGIN
 enum class Goal { smallest, largest };
 
 /// Whether a column says, by its name, that it was measured with the target's labels: all that begin with "target_" but those
-/// of label-free measures (entropy, confidence, diversity, density, snd, domain).
+/// of label-free measures (entropy, confidence, diversity, density, snd, domain; `target_dev`).
 inline bool measured_on_target_labels(std::string_view column) {
-  if (column.substr(0, 7) != "target_") return false;
+  if (column.substr(0, 7) != "target_" || column == "target_dev") return false;
   for (const std::string_view free : {"entropy", "confidence", "diversity", "density", "snd", "domain"}) {
     if (column.find(free) != std::string_view::npos) return false;
   }

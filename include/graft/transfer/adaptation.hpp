@@ -5,6 +5,7 @@
 #include "graft/core/tape.hpp"
 #include "graft/data/feature_loader.hpp"
 #include "graft/data/loader.hpp"
+#include "graft/train/domain_classifier.hpp"
 #include "graft/train/trainer.hpp"
 #include "graft/train/validators.hpp"
 #include "graft/transfer/domain_statistics.hpp"
@@ -40,7 +41,9 @@ struct BasicFitOptions {
   int loader_threads = 1;                     ///< that make the batches; the numbers do not depend on it
   DomainNorm batch_norm = DomainNorm::joint;  ///< what BatchNorm does with two domains; see there
   /// How many images of the target, evenly spaced, are looked at after each epoch, without labels, for the columns
-  /// `target_entropy` (low is good) and `target_snd` (high is good; see train/validators.hpp). 0: none.
+  /// `target_entropy` (low is good) and `target_snd` (high is good) and, with `source_test`, of which as many are looked at,
+  /// `target_dev` (low is good) and `a_distance` (low: the features do not tell the domains). See train/validators.hpp. 0:
+  /// none.
   int validate_on = 0;
 };
 using FitOptions = BasicFitOptions<data::Labelled>;
@@ -247,6 +250,32 @@ class Adaptation {
         method_.classifier());
     row.set("target_entropy", prediction_entropy(p.data(), static_cast<int>(n), M::classes));
     row.set("target_snd", soft_neighbourhood_density(p.data(), static_cast<int>(n), M::classes));
+    if (options_.source_test)
+      std::apply([&](auto&... models) { compare_domains(row, n, domain, models...); }, method_.classifier());
+  }
+  /// The source's losses weighted as the target would have them, by a classifier of domains on the body's features.
+  template <class Body, class... Rest>
+  void compare_domains(Row& row, std::size_t n, int domain, Body& body, Rest&... rest) {
+    const std::size_t of_source = std::min(static_cast<std::size_t>(options_.validate_on), options_.source_test->size());
+    if (of_source < 4 || n < 4) return;
+    const auto look = [&](int whose, const auto& set, std::size_t count, auto&&... models) {
+      ((models.domain = whose), ...);
+      return outputs_of_some(set, count, options_.normalize, models...);
+    };
+    const auto target = look(domain, target_, n, body);
+    const auto source = look(0, *options_.source_test, of_source, body);
+    auto p = look(0, *options_.source_test, of_source, body, rest...);
+    kernel::softmax_forward(Cpu{}, static_cast<int>(of_source), M::classes, p.data(), p.data());
+    const DomainsTold told = tell_domains(source.data(), static_cast<int>(of_source), target.data(), static_cast<int>(n),
+                                          static_cast<int>(Body::output.size()));
+    std::vector<double> losses;
+    for (std::size_t i = 1; i < of_source; i += 2) {
+      const int label = options_.source_test->label(i * options_.source_test->size() / of_source);
+      const auto at = i * static_cast<std::size_t>(M::classes) + static_cast<std::size_t>(label);
+      losses.push_back(-std::log(std::max(static_cast<double>(p[at]), 1e-30)));
+    }
+    row.set("target_dev", deep_embedded_validation(told.weights, losses));
+    row.set("a_distance", a_distance(std::min(0.5, told.error)));
   }
   static std::string optimizer_name(std::size_t index) {
     return index == 0 ? "optimizer/" : "optimizer" + std::to_string(index + 1) + "/";

@@ -43,14 +43,14 @@ class Pipeline {
 
 }  // namespace detail
 
-/// softmax of what a chain of models (body, then head) gives for `n` samples of a set, evenly spaced: n x classes.
+/// What a chain of models gives for `n` samples of a set, evenly spaced: n x outputs.
 template <class Set, class First, class... Rest>
-auto probabilities_of_some(const Set& set, std::size_t n, const data::Normalize& normalize, First& first, Rest&... rest) {
+auto outputs_of_some(const Set& set, std::size_t n, const data::Normalize& normalize, First& first, Rest&... rest) {
   using T = typename First::Scalar;
   constexpr std::size_t most = 64, wide = First::input.size();
-  constexpr int classes = std::tuple_element_t<sizeof...(Rest), std::tuple<First, Rest...>>::output.c;
+  constexpr std::size_t outputs = std::tuple_element_t<sizeof...(Rest), std::tuple<First, Rest...>>::output.size();
   detail::Pipeline<T, First, Rest...> pipeline(first, rest...);
-  std::vector<T> x(most * wide), p(n * static_cast<std::size_t>(classes));
+  std::vector<T> x(most * wide), y(n * outputs);
   for (std::size_t begin = 0; begin < n; begin += most) {
     const std::size_t count = std::min(most, n - begin);
     for (std::size_t i = 0; i < count; ++i) {
@@ -61,9 +61,17 @@ auto probabilities_of_some(const Set& set, std::size_t n, const data::Normalize&
         normalize.write(set.pixels(place), set.shape(), First::input, x.data() + i * wide);
       }
     }
-    kernel::softmax_forward(Cpu{}, static_cast<int>(count), classes, pipeline(x.data(), static_cast<int>(count)),
-                            p.data() + begin * static_cast<std::size_t>(classes));
+    std::copy_n(pipeline(x.data(), static_cast<int>(count)), count * outputs, y.data() + begin * outputs);
   }
+  return y;
+}
+
+/// softmax of the same, of body and then head: n x classes.
+template <class Set, class... Models>
+auto probabilities_of_some(const Set& set, std::size_t n, const data::Normalize& normalize, Models&... models) {
+  constexpr int classes = std::tuple_element_t<sizeof...(Models) - 1, std::tuple<Models...>>::output.c;
+  auto p = outputs_of_some(set, n, normalize, models...);
+  kernel::softmax_forward(Cpu{}, static_cast<int>(n), classes, p.data(), p.data());
   return p;
 }
 
