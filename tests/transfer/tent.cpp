@@ -92,3 +92,38 @@ TEST_CASE("Tent goes back to the beginning where numbers end, or where it has co
   Model<toy::Body> plain;
   CHECK_THROWS_WITH((Tent{TentOptions{}, plain}), Catch::Matchers::Contains("BatchNorm"));
 }
+
+TEST_CASE("Tent on the whole body by information maximisation moves all but the label head, and rolls back",
+          "[transfer][toy]") {
+  Trained t;
+  const auto head = t.labels.values();
+  const auto before = t.features.values();
+  {
+    Tent tent{TentOptions{.learning_rate = 0.003, .diversity = 1.0, .whole_body = true}, t.features, t.labels};
+    CHECK(t.stream(tent) > 0.95);
+    for (const Segment& s : t.features.segments()) {
+      INFO(s.name);
+      CHECK_FALSE(
+          std::equal(before.begin() + s.offset, before.begin() + s.offset + s.count, t.features.values().begin() + s.offset));
+    }
+    CHECK(std::equal(head.begin(), head.end(), t.labels.values().begin()));
+    tent.reset();
+  }
+  CHECK(std::equal(before.begin(), before.end(), t.features.values().begin()));
+
+  std::vector<float> x(64), y(64);
+  Random random(4, 1);
+  for (float& v : x) v = static_cast<float>(random.normal());
+  Tent picky{TentOptions{.reset_below_diversity = 0.7}, t.features, t.labels};  // log 2 = 0.693 is the most for two classes
+  picky.predict(x.data(), 32, y.data());
+  CHECK(picky.resets() == 1);
+  CHECK_THROWS_WITH((Tent{TentOptions{.whole_body = true}, t.labels}), Catch::Matchers::Contains("all models but the last"));
+}
+
+TEST_CASE("Tent at rate 0 normalises by the batch and moves nothing", "[transfer][toy]") {
+  Trained t;
+  const auto before = t.features.values();
+  Tent tent{TentOptions{.learning_rate = 0.0}, t.features, t.labels};
+  CHECK(t.stream(tent) > 0.9);
+  CHECK(std::equal(before.begin(), before.end(), t.features.values().begin()));
+}

@@ -1,6 +1,7 @@
 #pragma once
 /// \file tent.hpp  Adaptation while predicting: Wang, Shelhamer, Liu, Olshausen, Darrell, "Tent: fully test-time adaptation by
-/// entropy minimization", ICLR 2021.
+/// entropy minimization", ICLR 2021; with the goal of Liang, Hu, Feng, "Do we really need to access the source data?", ICML
+/// 2020 (SHOT-IM) as an option.
 #include "graft/config.hpp"
 #include "graft/core/tape.hpp"
 #include "graft/loss/unsupervised.hpp"
@@ -15,16 +16,24 @@
 GRAFT_BEGIN
 
 struct TentOptions {
-  double learning_rate = 0.001;  ///< of Adam (beta 0.9, 0.999)
+  /// Of Adam (beta 0.9, 0.999). 0: weights stay, and each batch is normalised by its own statistics, as AdaBN would on a
+  /// stream.
+  double learning_rate = 0.001;
+  /// Weight of the entropy of the batch's mean prediction, which is to be large: 1 makes it information maximisation.
+  double diversity = 0.0;
+  /// Whether all of the models but the last, the label head, is trained, as SHOT does, and not BatchNorm alone.
+  bool whole_body = false;
   /// Where the running mean of the entropy (nats, factor 0.9) falls below this, the models have collapsed on few classes, and
   /// are reset (Niu et al. 2023, SAR, section 3.2: 0.2). 0: never.
   double reset_below = 0.0;
+  /// The same of the mean prediction's entropy: few classes are left in whole batches. 0: never.
+  double reset_below_diversity = 0.0;
 };
 
 /// `Tent tent{options, body, head}`: each batch is normalised by its own statistics, and one step on the entropy of its
-/// predictions moves the scales and shifts of BatchNorm; all else stays. Needs no source, no labels and no more memory than one
-/// training step. While it lives, only those are trainable; its end gives the models their flags back, not their weights
-/// (reset() does).
+/// predictions moves the scales and shifts of BatchNorm (or, by option, the whole body); all else stays. Needs no source, no
+/// labels and no more memory than one training step. While it lives, only those are trainable; its end gives the models their
+/// flags back, not their weights (reset() does).
 template <class... Models>
 class Tent {
   using First = std::tuple_element_t<0, std::tuple<Models...>>;
@@ -32,7 +41,7 @@ class Tent {
  public:
   using Scalar = typename First::Scalar;
 
-  /// Throws Error when no model has a BatchNorm.
+  /// Throws Error when there is nothing to train: no model has a BatchNorm or, with whole_body, there is but one.
   explicit Tent(const TentOptions& options, Models&... models)
       : options_(options), models_(models...), begin_{state_of(models)...}, optimizer_(prepared(options, models...)) {}
   ~Tent() {
@@ -47,16 +56,20 @@ class Tent {
     if (n < 2) fail("Tent: a batch of ", n, " samples; its own statistics need at least 2.");
     const auto logits = run(Rows<Scalar>{x, n, n});
     std::copy_n(logits.value(), logits.view.size(), y);
-    const auto loss = entropy(logits);
-    const double value = static_cast<double>(loss.value());
+    const auto unsure = entropy(logits);
+    const auto spread = mean_entropy(logits);
+    const auto loss = unsure - options_.diversity * spread;
+    const double value = static_cast<double>(unsure.value());
     if (!std::isfinite(value)) {
       tape_.discard();
       reset();
       return value;
     }
     optimizer_.step(backward(loss));
+    const double wide = static_cast<double>(spread.value());
+    diversity_ = mean_ < 0.0 ? wide : 0.9 * diversity_ + 0.1 * wide;
     mean_ = mean_ < 0.0 ? value : 0.9 * mean_ + 0.1 * value;
-    if (mean_ < options_.reset_below) reset();
+    if (mean_ < options_.reset_below || diversity_ < options_.reset_below_diversity) reset();
     return value;
   }
 
@@ -91,8 +104,16 @@ class Tent {
   }
   static Adam<Scalar> prepared(const TentOptions& options, Models&... models) {
     int found = 0;
+    std::size_t left = sizeof...(Models);
     const auto prepare = [&](auto& model) {
+      --left;
+      if (options.whole_body && left > 0) {
+        if (!model.segments().empty()) model.set_trainable(true);
+        found += static_cast<int>(model.segments().size());
+        return;
+      }
       if (!model.segments().empty()) model.set_trainable(false);
+      if (options.whole_body) return;
       for (std::size_t i = 0; i < model.segments().size(); ++i) {
         const std::string name = model.segments()[i].name;
         const std::string leaf = name.substr(name.rfind('/') + 1);
@@ -102,7 +123,14 @@ class Tent {
       }
     };
     (prepare(models), ...);
-    if (found == 0) fail("Tent: none of the models has a BatchNorm; it adapts their scales and shifts, and nothing else.");
+    if (found == 0 && options.whole_body)
+      fail(
+          "Tent: with whole_body all models but the last are trained, and there is none with weights; give body and label "
+          "head.");
+    if (found == 0)
+      fail(
+          "Tent: none of the models has a BatchNorm; it adapts their scales and shifts, and nothing else, unless whole_body is "
+          "set.");
     return Adam<Scalar>({.learning_rate = options.learning_rate}, models...);
   }
   auto run(Rows<Scalar> rows) {
@@ -127,7 +155,8 @@ class Tent {
   State begin_[sizeof...(Models)];
   Tape<Scalar> tape_;
   Adam<Scalar> optimizer_;
-  double mean_ = -1.0;
+  double mean_ = -1.0;  // of the entropy; below 0: nothing seen yet
+  double diversity_ = 0.0;
   int resets_ = 0;
 };
 
