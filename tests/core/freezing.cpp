@@ -162,3 +162,35 @@ TEST_CASE("what is frozen by type is left alone by weight decay, too", "[core]")
   CHECK_FALSE(agree(frozen.values, start, conv1 + bn1 + conv2, start.size()));
   CHECK_THROWS_WITH(model.set_trainable_layers(false, 3, 12), Catch::Matchers::Contains("has 9 layers; layers 3 to 12"));
 }
+
+TEST_CASE("gradients that a layer had gathered when it was frozen are gone when it learns again") {
+  using N = Net<Vector<4>, Dense<3>, ReLU, Dense<2>>;
+  Model<N> model{{.seed = 1}};
+  Sgd<float> sgd({.learning_rate = 0.1}, model);
+  const auto x = support::numbers<float>(2 * 4, 4);
+  const std::vector<int> labels{0, 1};
+  Tape<float> tape;
+  const auto gather = [&] {
+    backward(cross_entropy(tape(model, Rows<float>{x.data(), 2, 2}), ClassLabels<>{labels.data(), 2}));
+  };
+  const auto left = [&](std::size_t begin, std::size_t end) {
+    return std::any_of(model.gradients().begin() + begin, model.gradients().begin() + end, [](float g) { return g != 0.0f; });
+  };
+  const std::size_t first = 4 * 3 + 3, all = model.values().size();
+  gather();
+  REQUIRE(left(0, first));
+  model.set_trainable(false, "0/*");
+  CHECK(!left(0, first));
+  CHECK(left(first, all));
+  sgd.step();
+  CHECK(!left(0, all));
+
+  model.set_trainable(true, "0/b");  // a layer in part: its weights get gradients that no step applies
+  gather();
+  REQUIRE(left(0, 12));
+  model.set_trainable(false, "0/b");
+  const std::vector<float> before(model.values().begin(), model.values().begin() + first);
+  model.set_trainable(true, "0/*");
+  sgd.step();
+  CHECK(std::equal(before.begin(), before.end(), model.values().begin()));
+}

@@ -91,7 +91,7 @@ class ModelBase {
     bool found = false;
     for (Segment& s : segments_) {
       if (!matches(pattern, s.name)) continue;
-      s.trainable = trainable && s.layer >= net_.first_trained && !s.fixed;
+      set_trainable(s, trainable);
       found = true;
     }
     if (!found && !(segments_.empty() && pattern == "*")) {
@@ -105,7 +105,7 @@ class ModelBase {
   void set_trainable_layers(bool trainable, int begin, int end) {
     check_layers(begin, end);
     for (Segment& s : segments_) {
-      if (s.layer >= begin && s.layer < end) s.trainable = trainable && s.layer >= net_.first_trained && !s.fixed;
+      if (s.layer >= begin && s.layer < end) set_trainable(s, trainable);
     }
   }
 
@@ -224,6 +224,15 @@ class ModelBase {
     if (twice == names.end()) return;
     fail("model '", name, "': two arrays of this net are called '", *twice,
          "'; give the layers Named<...> different names within one level.");
+  }
+  /// Optimisers pass over layers that are frozen as a whole, so what such a layer had gathered goes when it is frozen.
+  void set_trainable(Segment& segment, bool trainable) {
+    const bool before = segment.trainable;
+    segment.trainable = trainable && segment.layer >= net_.first_trained && !segment.fixed;
+    if (!before || segment.trainable) return;
+    for (const Segment& s : segments_) {
+      if (s.layer == segment.layer && !s.trainable) std::fill_n(gradients_.data() + s.offset, s.count, T{0});
+    }
   }
   void check_layers(int begin, int end) const {
     if (begin < 0 || begin > end || end > net_.layers.count) {

@@ -93,7 +93,13 @@ class Optimizer {
     Rule& rule = static_cast<Rule&>(*this);
     rule.prepare();
     for (Block& block : blocks_) {
-      for (std::size_t i = 0; i < block.rates.size(); ++i) update(rule, block, i, static_cast<T>(scale));
+      const std::vector<Segment>& segments = *block.parameters.segments;
+      for (std::size_t i = 0, end = 0; i < segments.size(); i = end) {
+        bool trains = false;
+        for (; end < segments.size() && segments[end].layer == segments[i].layer; ++end) trains |= segments[end].trainable;
+        if (!trains) continue;  // a layer that is frozen as a whole gets no gradients: its zeros need no writing
+        for (std::size_t k = i; k < end; ++k) update(rule, block, k, static_cast<T>(scale));
+      }
     }
   }
 

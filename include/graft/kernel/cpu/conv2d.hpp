@@ -12,8 +12,6 @@ GRAFT_BEGIN
 namespace kernel {
 namespace detail {
 
-inline bool is_product(const ConvExtents& e) { return e.kh == 1 && e.kw == 1 && e.sh == 1 && e.sw == 1 && !is_padded(e); }
-
 /// All pixels of a product as one long row.
 inline void flatten(ConvExtents& e) {
   e.w = e.ow = e.n * e.h * e.w;
@@ -164,6 +162,7 @@ void conv2d_forward(Cpu, const ConvExtents& extents, const T* x, const T* w, con
       room = detail::pad_rows(e, x + strip(0).sample * size, row, row + count, g.in_w, to);
       first = row * e.sh;
     }
+    if (!copy) detail::bring_rows(g, strip(0), strip(count - 1), x);
     const auto in = [&](int sample) { return room != nullptr ? room : x + sample * size; };
     T* lines = workspace<T>(Work::tile, static_cast<std::size_t>(count) * static_cast<std::size_t>(pixels) *
                                             static_cast<std::size_t>(max_vectors * lanes<T>));
@@ -244,6 +243,7 @@ void conv2d_data(const ConvExtents& extents, const T* w, const T* y, const std::
       }
       expanded = room;
     }
+    if (expanded == nullptr) bring_rows(apart, strip(0), strip(count - 1), dy);
     const auto in = [&](int sample) {
       return expanded != nullptr ? expanded + (sample - first_sample) * out_size : dy + sample * out_size;
     };

@@ -138,6 +138,36 @@ struct Strip {
   int sample = 0, row = 0, begin = 0, end = 0;
 };
 
+/// Reads `count` numbers line after line, so that they come from memory as one stream: the panels that use them take a few
+/// lines of every pixel at a time, which no prefetcher follows. (Prefetch instructions were dropped: decisions/0014.)
+template <class T>
+void bring([[maybe_unused]] const T* from, [[maybe_unused]] std::ptrdiff_t count) {
+#if defined(__GNUC__) && defined(__x86_64__)
+  constexpr std::ptrdiff_t line = 64 / static_cast<std::ptrdiff_t>(sizeof(T));
+  T sum{0};
+  for (std::ptrdiff_t i = 0; i < count; i += line) sum += from[i];
+  asm volatile("" ::"x"(sum));  // the loop must not vanish
+#endif
+}
+
+/// bring() for what the strips from `a` to `z` see of `in`, where a pixel is long: a tile begins with a part of each of its few
+/// pixels' numbers.
+template <class T>
+void bring_rows(const Gather& g, const Strip& a, const Strip& z, const T* in) {
+  if (g.in_c * static_cast<int>(sizeof(T)) < 1024) return;
+  if (g.n == 1 && g.out_h == 1 && g.in_h == 1 && g.kw == 1) {  // one long row
+    bring(in + static_cast<std::ptrdiff_t>(a.begin) * g.in_c, static_cast<std::ptrdiff_t>(z.end - a.begin) * g.in_c);
+    return;
+  }
+  const int reach = (g.kh - 1) * g.dh;
+  const int first = g.transposed ? (a.row + g.top - reach) / g.sh : a.row * g.sh - g.top;
+  const int last = g.transposed ? (z.row + g.top) / g.sh : z.row * g.sh - g.top + reach;
+  const std::ptrdiff_t line = static_cast<std::ptrdiff_t>(g.in_w) * g.in_c;
+  const std::ptrdiff_t begin = a.sample * g.in_size() + std::clamp(first, 0, g.in_h) * line;
+  const std::ptrdiff_t end = z.sample * g.in_size() + std::clamp(last + 1, 0, g.in_h) * line;
+  if (begin < end) bring(in + begin, end - begin);
+}
+
 /// Where the last block of steps may write its outputs itself, so that no second pass over them is needed.
 template <class T>
 struct Direct {

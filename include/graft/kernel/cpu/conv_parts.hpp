@@ -21,6 +21,9 @@ inline bool is_padded(const ConvExtents& e) {
          (e.ow - 1) * e.sw + (e.kw - 1) * e.dw + 1 - e.left > e.w;
 }
 
+/// Whether the convolution is one product of pixels and weights.
+inline bool is_product(const ConvExtents& e) { return e.kh == 1 && e.kw == 1 && e.sh == 1 && e.sw == 1 && !is_padded(e); }
+
 /// The rows of one sample that output rows [first, end) see, with zeros around: (rows) x wide x c numbers.
 template <class T>
 const T* pad_rows(const ConvExtents& e, const T* x, int first, int end, int wide, T* out) {

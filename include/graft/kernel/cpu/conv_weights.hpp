@@ -157,6 +157,10 @@ void conv2d_weights(const ConvExtents& e, const T* x, const T* y, const std::uin
               }
               if (t.segments == 0) continue;
               t.length = until - from;
+              if (is_product(e)) {  // the rows follow one another
+                t.length *= t.segments;
+                t.segments = 1;
+              }
               t.a = image + (static_cast<std::ptrdiff_t>(from) * e.sw + (merged ? 0 : shift)) * e.c + panel.group * cg;
               t.out = own + (static_cast<std::ptrdiff_t>(ky) * e.kw + kx) * cg * width;
               run_tiles(t, merged ? e.kw * cg : cg, panel.vectors);
@@ -166,6 +170,11 @@ void conv2d_weights(const ConvExtents& e, const T* x, const T* y, const std::uin
         for (int sample = static_cast<int>(range.begin); sample < range.end; sample += samples) {
           const int taken = std::min(samples, static_cast<int>(range.end) - sample);
           for (int row = 0; row < e.oh; row += level) {
+            if (together && !epilogue.pool) {
+              const std::ptrdiff_t line = static_cast<std::ptrdiff_t>(e.ow) * e.oc;
+              bring(dy + sample * out_size + row * line,
+                    taken > 1 ? taken * out_size : (std::min(e.oh, row + level) - row) * line);
+            }
             for (int which = first_panel; which < end_panel; ++which) {
               block_of({sample, taken, row, std::min(e.oh, row + level)}, panel_at<T>(shape, which));
             }
