@@ -20,6 +20,8 @@ template <class B>
 class Nets {
  public:
   static constexpr bool reads_images = B::reads_images;
+  /// Of the features of both domains: 100 hidden units, as Shen et al. (2018) have.
+  struct DomainCritic : graft::Net<B::Features::output, graft::Dense<100>, graft::ReLU, graft::Dense<1>> {};
   Nets(std::uint64_t seed, int classes) : seed_(seed), classes_(classes) {}
 
   auto& features() { return model<typename B::Features>(0); }
@@ -28,6 +30,7 @@ class Nets {
   [[nodiscard]] bool spare_outputs() const { return classes_ < B::Labels::output.c; }
   auto& second() { return silenced<typename B::Labels>(8); }
   auto& domains() { return model<typename B::Domains>(2); }
+  auto& domain_critic() { return model<DomainCritic>(2); }
   auto& map_domains() { return model<typename B::MapDomains>(2); }
   auto& generator() { return model<typename B::Generator>(3); }
   auto& norm_features() { return model<typename B::NormFeatures>(0); }

@@ -118,7 +118,8 @@ TEST_CASE("the gradient penalty's gradient is that of its value, for every activ
   CHECK(off_differences<Mixed>() < 1e-8);
 }
 
-TEST_CASE("error 3: the norm is that of a row's whole gradient, not of each number", "[loss]") {
+TEST_CASE("errors 3 and 17: the norm is that of the whole gradient of the critic's output in a row, not of each number",
+          "[loss]") {
   Model<Linear, Cpu, double> critic;
   const double w[] = {2, -1, 2, 0.5};
   std::copy(w, w + 4, critic.values().begin());

@@ -117,7 +117,8 @@ TEST_CASE("Wdgrl: the distance of two domains that differ by a move is the move,
   const History history = method.fit(problem.source, problem.target.without_labels(), options);
   for (const char* column : {"label_loss", "wasserstein", "gradient_penalty", "lambda"})
     CHECK(std::isfinite(history.last(column)));
-  CHECK(history.last("wasserstein") == Approx(1.5).margin(0.1));
+  // A slope s earns 1.5 s and costs gamma (s - 1)^2, so the best is s = 1 + 1.5 / (2 gamma). The sets' means are 0.02 off.
+  CHECK(history.last("wasserstein") == Approx(1.5 * (1.0 + 1.5 / 20.0)).margin(0.05));
 }
 
 TEST_CASE("Wdgrl: a run that was stopped goes on to the same bits", "[transfer]") {
