@@ -9,7 +9,6 @@
 #include <graft/transfer/adaptation.hpp>
 
 #include <memory>
-#include <optional>
 
 namespace example {
 
@@ -117,9 +116,9 @@ inline std::vector<std::size_t> some_of(std::size_t size, std::size_t most = 250
   return places;
 }
 
-/// Body and head as one net, for ONNX Runtime and for io::load. `normalize`: of images, which the graph does itself.
+/// The models one behind the other, for ONNX Runtime and for io::load. `normalize`: of images, which the graph does itself.
 template <class... Models>
-void write_deployed(const Settings& settings, std::optional<graft::data::Normalize> normalize, Models&... models) {
+void write_deployed(const Settings& settings, const graft::data::Normalize& normalize, Models&... models) {
   if (settings.deployed.empty()) return;
   auto deployed = graft::deploy(models...);
   graft::io::save(deployed, settings.deployed.string() + ".safetensors");
