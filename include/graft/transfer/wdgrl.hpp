@@ -44,7 +44,7 @@ class Wdgrl : public Method<Wdgrl<Body, LabelHead, Critic>, Body, LabelHead> {
     name_models("critic", critic);
   }
 
-  /// Algorithm 1: the critic's steps on the batch's features, if its optimiser is given, then the body's loss, equation (6).
+  /// Algorithm 1: the critic's steps on the batch's features, if its optimiser is given, then L_c + lambda L_wd.
   template <class... Optimizers>
   Loss<Scalar> loss(Tape<Scalar>& tape, const data::PairedBatch<Scalar>& batch, double progress, Means& means,
                     Optimizers&... optimizers) {
@@ -67,7 +67,7 @@ class Wdgrl : public Method<Wdgrl<Body, LabelHead, Critic>, Body, LabelHead> {
   void report(double progress, Row& row) const { row.set("lambda", options_.lambda(progress)); }
 
  private:
-  /// The critic maximises equation (3) - gamma equation (4): slopes of 1 at the features and on lines between pairs of them.
+  /// The critic maximises L_wd - gamma L_grad: slopes of 1 at the features and at a point on a line between each pair of them.
   template <class V>
   void learn(const V& f, CriticOptimizer& optimizer, Means& means) {
     const int n = f.count(), ns = f.split, nt = n - ns, pairs = std::max(ns, nt);
