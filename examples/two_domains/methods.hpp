@@ -27,6 +27,7 @@
 #include <graft/transfer/sliced_wasserstein.hpp>
 #include <graft/transfer/source_only.hpp>
 #include <graft/transfer/vada.hpp>
+#include <graft/transfer/wdgrl.hpp>
 
 namespace example {
 
@@ -58,6 +59,10 @@ void for_each_method(F&& f) {
   f("sliced_wasserstein", "features made alike along random directions (Bonneel et al. 2015)", [](auto& n, const Settings& s) {
     return SlicedWasserstein{n.features(), n.labels(), s.with<SlicedWassersteinOptions>()};
   });
+  f("wdgrl", "a critic tells the Wasserstein distance of the features, and it is made small (Shen et al. 2018)",
+    [](auto& n, const Settings& s) {
+      return Wdgrl{n.features(), n.labels(), n.domain_critic(), s.with<WdgrlOptions>()};
+    });
   f("dann", "a domain head behind a reversed gradient (Ganin et al. 2016)", [](auto& n, const Settings& s) {
     return Dann{n.features(), n.labels(), n.domains(), s.with<DannOptions>()};
   });

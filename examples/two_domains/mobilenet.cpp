@@ -1,10 +1,9 @@
-// Pretrained MobileNetV1 trunks (Howard et al. 2017), frozen.
+// Pretrained trunks, frozen.
 #include "mobilenet.hpp"
 
 #include "on_features.hpp"
 
 #include <graft/io/weights.hpp>
-#include <graft/models/mobilenet.hpp>
 #include <graft/train/feature_cache.hpp>
 
 #include <memory>
@@ -14,37 +13,34 @@ namespace example {
 namespace {
 
 using graft::fail;
-using Quarter = graft::Cut<graft::models::MobileNetV1<0.25>, "global_average_pooling2d">;
-using Whole = graft::WithHead<graft::Cut<graft::models::MobileNetV1<1.0>, "conv_pw_12_relu">, graft::GlobalAveragePool>;
 
-template <class Trunk>
+template <int Width>
 std::shared_ptr<const FeaturePair> features_of(const Pair& pair, const std::filesystem::path& weights) {
-  graft::Model<Trunk> trunk;
-  graft::io::load(trunk, weights, {.names = graft::io::names::keras(), .allow_unused = true});
-  const graft::data::Normalize normalize{{0.5, 0.5, 0.5, 0.5}, {0.5, 0.5, 0.5, 0.5}};  // to [-1, 1]
+  const auto trunk = std::make_shared<graft::Model<Trunk<Width>>>();
+  graft::io::load(*trunk, weights, {.names = graft::io::names::keras(), .allow_unused = true});
   graft::FeatureCache cache{{.memory = std::size_t{4} << 30, .batch = 16}};
   std::printf("features of %zu images by the frozen trunk\n",
               pair.source.size() + pair.source_test.size() + pair.target.size() + pair.target_test.size());
-  return std::make_shared<FeaturePair>(
-      FeaturePair{cache.features(trunk, pair.source, normalize), cache.features(trunk, pair.source_test, normalize),
-                  cache.features(trunk, pair.target, normalize), cache.features(trunk, pair.target_test, normalize),
-                  static_cast<int>(pair.classes.size())});
+  return std::make_shared<FeaturePair>(FeaturePair{
+      cache.features(*trunk, pair.source, trunk_normalize), cache.features(*trunk, pair.source_test, trunk_normalize),
+      cache.features(*trunk, pair.target, trunk_normalize), cache.features(*trunk, pair.target_test, trunk_normalize),
+      static_cast<int>(pair.classes.size()), trunk});
 }
 
-template <class Trunk>
+template <int Width>
 Runner prepare(const Pair& pair, const std::filesystem::path& weights, Outcome (*few)(const FeaturePair&, const Settings&),
                Outcome (*many)(const FeaturePair&, const Settings&)) {
-  const auto features = features_of<Trunk>(pair, weights);
+  const auto features = features_of<Width>(pair, weights);
   return [features, run = features->classes <= 10 ? few : many](const Settings& s) { return run(*features, s); };
 }
 
 }  // namespace
 
 Runner mobilenet_quarter(const Pair& pair, const std::filesystem::path& weights) {
-  return prepare<Quarter>(pair, weights, features_256_10, features_256_100);
+  return prepare<256>(pair, weights, features_256_10, features_256_100);
 }
 Runner mobilenet_whole(const Pair& pair, const std::filesystem::path& weights) {
-  return prepare<Whole>(pair, weights, features_1024_10, features_1024_100);
+  return prepare<1024>(pair, weights, features_1024_10, features_1024_100);
 }
 
 std::string mobilenet_in(const std::filesystem::path& weights) {

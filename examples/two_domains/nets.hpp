@@ -9,7 +9,6 @@
 #include <graft/transfer/adaptation.hpp>
 
 #include <memory>
-#include <optional>
 
 namespace example {
 
@@ -20,6 +19,8 @@ template <class B>
 class Nets {
  public:
   static constexpr bool reads_images = B::reads_images;
+  /// Of the features of both domains: 100 hidden units, as Shen et al. (2018) have.
+  struct DomainCritic : graft::Net<B::Features::output, graft::Dense<100>, graft::ReLU, graft::Dense<1>> {};
   Nets(std::uint64_t seed, int classes) : seed_(seed), classes_(classes) {}
 
   auto& features() { return model<typename B::Features>(0); }
@@ -28,6 +29,7 @@ class Nets {
   [[nodiscard]] bool spare_outputs() const { return classes_ < B::Labels::output.c; }
   auto& second() { return silenced<typename B::Labels>(8); }
   auto& domains() { return model<typename B::Domains>(2); }
+  auto& domain_critic() { return model<DomainCritic>(2); }
   auto& map_domains() { return model<typename B::MapDomains>(2); }
   auto& generator() { return model<typename B::Generator>(3); }
   auto& norm_features() { return model<typename B::NormFeatures>(0); }
@@ -114,9 +116,9 @@ inline std::vector<std::size_t> some_of(std::size_t size, std::size_t most = 250
   return places;
 }
 
-/// Body and head as one net, for ONNX Runtime and for io::load. `normalize`: of images, which the graph does itself.
+/// The models one behind the other, for ONNX Runtime and for io::load. `normalize`: of images, which the graph does itself.
 template <class... Models>
-void write_deployed(const Settings& settings, std::optional<graft::data::Normalize> normalize, Models&... models) {
+void write_deployed(const Settings& settings, const graft::data::Normalize& normalize, Models&... models) {
   if (settings.deployed.empty()) return;
   auto deployed = graft::deploy(models...);
   graft::io::save(deployed, settings.deployed.string() + ".safetensors");

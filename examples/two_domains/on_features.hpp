@@ -1,6 +1,7 @@
 #pragma once
 // Methods behind a frozen trunk: its features are computed once, and the nets that adapt read those.
 #include "nets.hpp"
+#include "trunk.hpp"
 
 #include <graft/data/features.hpp>
 #include <graft/ops/list.hpp>
@@ -13,6 +14,7 @@ struct FeaturePair {
   graft::data::UnlabelledFeatures<float> target;
   graft::data::Features<float> target_test;
   int classes = 0;
+  std::shared_ptr<void> trunk{};  ///< Model<Trunk<W>>, W being the numbers of a feature
 };
 
 /// An adaptation layer on a trunk's features (Tzeng et al. 2014: 256 outputs), and the heads.
@@ -70,7 +72,8 @@ Outcome run_on_features(const FeaturePair& pair, const Settings& settings) {
     };
     outcome.source_test = confusion(pair.source_test), outcome.target_test = confusion(pair.target_test);
     look(outcome.after, true);
-    std::apply([&](auto&... models) { write_deployed(settings, {}, models...); }, method.classifier());
+    auto& trunk = *static_cast<graft::Model<Trunk<Width>>*>(pair.trunk.get());
+    std::apply([&](auto&... models) { write_deployed(settings, trunk_normalize, trunk, models...); }, method.classifier());
   });
   return outcome;
 }

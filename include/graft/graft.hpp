@@ -15,6 +15,7 @@
 #include "graft/data/synthetic_digits.hpp"
 #include "graft/loss/conventions.hpp"
 #include "graft/loss/discrepancy.hpp"
+#include "graft/loss/gradient_penalty.hpp"
 #include "graft/loss/sliced.hpp"
 #include "graft/loss/unsupervised.hpp"
 #include "graft/ops/deploy.hpp"
@@ -55,3 +56,4 @@
 #include "graft/transfer/source_only.hpp"
 #include "graft/transfer/tent.hpp"
 #include "graft/transfer/vada.hpp"
+#include "graft/transfer/wdgrl.hpp"

@@ -100,6 +100,21 @@ TEST_CASE("A deployed Lora is the layer that it changes", "[core]") {
   CHECK(names == std::vector<std::string>{"0/w", "0/b", "1/w", "1/b", "fc/w", "3/w", "3/b"});
 }
 
+TEST_CASE("Three nets are deployed as one: a trunk, a body on its features, a head", "[core]") {
+  struct Trunk : Net<Image<8, 7, 3>, Conv2D<6, 3, bare>, BatchNorm<>, ReLU, GlobalAveragePool> {};
+  struct OnFeatures : Net<Trunk::output, Dense<7, false>, BatchNorm<>, LeakyReLU<0.3>> {};
+  struct Classes : Net<OnFeatures::output, Dense<4>> {};
+  Model<Trunk, Cpu, double> trunk;
+  Model<OnFeatures, Cpu, double> body;
+  Model<Classes, Cpu, double> head;
+  stir(trunk, 1), stir(body, 2), stir(head, 3);
+  auto deployed = deploy(trunk, body, head);
+  const auto x = images(3);
+  const auto whole = predicted(head, predicted(body, predicted(trunk, x, 3), 3), 3), folded = predicted(deployed, x, 3);
+  for (std::size_t i = 0; i < whole.size(); ++i) CHECK(folded[i] == Approx(whole[i]).epsilon(1e-12));
+  CHECK(deployed.statistic_segments().empty());
+}
+
 TEST_CASE("A net without BatchNorm is deployed as it is", "[core]") {
   struct Plain : Net<Vector<4>, Dense<3, false>, ReLU, Dense<2>> {};
   Model<Plain> model{{.seed = 4}};

@@ -139,6 +139,8 @@ void for_each_optimizer(O& optimizers, F&& f) {
 ///   auto models(), auto classifier()           what is saved; body and head, which are scored
 ///   void report(double progress, Row&)         columns of its own
 /// and may provide
+///   Loss<Scalar> loss(tape, batch, progress, means, optimizers)      in training, in place of the one above: it may first
+///                                              take steps of its own; `optimizers` is what optimizer() gave
 ///   static constexpr DomainNorm batch_norm     in place of FitOptions::batch_norm
 ///   void begin_epoch(double progress, const auto& target, const data::Normalize&)      a look at the whole target
 ///   void after_step(std::uint64_t step)        after the optimisers; step counts from 0 over the whole run
@@ -182,7 +184,12 @@ class Adaptation {
     set_rates(progress);
     progress_ = progress;
     const auto batch = loader_.next();
-    const Loss<Scalar> loss = method_.loss(tape_, batch, progress, means);
+    const Loss<Scalar> loss = [&] {
+      if constexpr (requires { method_.loss(tape_, batch, progress, means, optimizer_); })
+        return method_.loss(tape_, batch, progress, means, optimizer_);
+      else
+        return method_.loss(tape_, batch, progress, means);
+    }();
     if (!std::isfinite(loss.value())) name_what_broke(batch, progress);
     means.add("loss", static_cast<double>(loss.value()));
     const Gradients gradients = backward(loss);

@@ -23,6 +23,10 @@ constexpr bool needs_input(Activation a) {
   return a == Activation::gelu || a == Activation::silu || a == Activation::hard_swish || a == Activation::softplus;
 }
 constexpr bool needs_output(Activation a) { return !needs_input(a); }
+/// Whether the second derivative is 0 wherever there is one.
+constexpr bool piecewise_linear(Activation a) {
+  return a == Activation::relu || a == Activation::relu6 || a == Activation::leaky_relu;
+}
 
 namespace detail {
 /// 1 / (1 + exp(-x)) without overflow.
@@ -89,6 +93,32 @@ GRAFT_INLINE T derivative(Activation a, T alpha, T at) {
   }
   return T{1};
 }
+/// The second derivative, from the same number as the first.
+template <class T>
+GRAFT_INLINE T second_derivative(Activation a, T alpha, T at) {
+  switch (a) {
+    case Activation::elu:
+      return at > T{0} ? T{0} : at + alpha;
+    case Activation::gelu:
+      return (T{2} - at * at) * std::exp(-at * at / T{2}) * std::numbers::inv_sqrtpi_v<T> / std::numbers::sqrt2_v<T>;
+    case Activation::silu: {
+      const T s = sigmoid(at);
+      return s * (T{1} - s) * (T{2} + at * (T{1} - T{2} * s));
+    }
+    case Activation::hard_swish:
+      return at > T{-3} && at < T{3} ? T{1} / T{3} : T{0};
+    case Activation::sigmoid:
+      return at * (T{1} - at) * (T{1} - T{2} * at);
+    case Activation::tanh:
+      return T{-2} * at * (T{1} - at * at);
+    case Activation::softplus: {
+      const T s = sigmoid(at);
+      return s * (T{1} - s);
+    }
+    default:
+      return T{0};
+  }
+}
 
 /// Calls f with the activation as a constant, so that loops over numbers hold no branch on it.
 template <class F>
@@ -137,6 +167,19 @@ void activation_backward(Cpu, Activation a, double alpha, std::ptrdiff_t count, 
   graft::detail::for_pieces(static_cast<std::size_t>(count), [=](std::ptrdiff_t begin, std::ptrdiff_t end) {
     detail::as_constant(a, [=](auto which) {
       for (std::ptrdiff_t i = begin; i < end; ++i) dx[i] = dy[i] * detail::derivative(which.value, slope, at[i]);
+    });
+  });
+}
+
+/// dx += a''(.) dy t: the rest of the derivative of a'(x) dy along a change t of x; x or y as for activation_backward.
+template <class T>
+void activation_curvature(Cpu, Activation a, double alpha, std::ptrdiff_t count, const T* x, const T* y, const T* dy,
+                          const T* t, T* dx) {
+  const T slope = static_cast<T>(alpha);
+  const T* at = needs_input(a) ? x : y;
+  graft::detail::for_pieces(static_cast<std::size_t>(count), [=](std::ptrdiff_t begin, std::ptrdiff_t end) {
+    detail::as_constant(a, [=](auto which) {
+      for (std::ptrdiff_t i = begin; i < end; ++i) dx[i] += detail::second_derivative(which.value, slope, at[i]) * dy[i] * t[i];
     });
   });
 }
