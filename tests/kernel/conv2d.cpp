@@ -79,6 +79,10 @@ const std::vector<Case>& cases() {
       {"several panels of many samples under a pool", extents(18, 6, 8, 3, 100, 5, 5), relu_pool},
       {"1x1 of many samples", extents(19, 4, 5, 40, 130, 1, 1), none},
       {"groups of several panels", extents(16, 5, 5, 8, 120, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 2), leaky},
+      {"groups of 1x1", extents(4, 6, 6, 32, 32, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 2), none},
+      {"groups of 1x1, one sample of one row", extents(1, 1, 70, 16, 32, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 2), relu},
+      {"one sample of one row", extents(1, 1, 70, 8, 24, 1, 3, 1, 1, 1, 1, 0, 1, 0, 1), relu},
+      {"one sample of one row, stride 2", extents(1, 1, 70, 8, 24, 1, 3, 1, 2), relu},
       {"wide row", extents(1, 3, 100, 2, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1), relu},
   };
   return all;

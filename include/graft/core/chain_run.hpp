@@ -5,6 +5,7 @@
 #include "graft/core/arena.hpp"
 #include "graft/core/error.hpp"
 #include "graft/core/layer.hpp"
+#include "graft/core/passes.hpp"
 #include "graft/core/rules.hpp"
 #include "graft/core/trace.hpp"
 
@@ -46,14 +47,14 @@ template <class T>
 struct Step {
   void* (*forward)(Run<T>&, const Place<T>&, const T*, T*) = nullptr;
   void (*backward)(Run<T>&, const Place<T>&, const T*, const T*, void*, T*, T*) = nullptr;
-  std::string (*kernel)(Shape in, int n, const Epilogue&) = nullptr;  ///< what it runs on, in words
+  std::string (*kernel)(Shape in, int n, const Epilogue&, const Passes&) = nullptr;  ///< what it runs on, in words
 };
 template <class L, class T, bool with_backward>
 constexpr Step<T> step_of() {
   Step<T> step;
   step.forward = &L::template forward<T>;
   if constexpr (with_backward) step.backward = &L::template backward<T>;
-  if constexpr (requires { &L::describe; }) step.kernel = &L::describe;
+  if constexpr (requires { &L::template describe<T>; }) step.kernel = &L::template describe<T>;
   return step;
 }
 
@@ -75,9 +76,10 @@ struct Steps {
     here.fixed_statistics = base.fixed_statistics + p.statistic_arrays[i];
     return here;
   }
-  GRAFT_COLD void trace(const char* direction, int i, int n, double begin) const {
-    const std::string kernel = step[i].kernel != nullptr ? step[i].kernel(p.shape[i], n, p.epilogue[i]) : "";
-    trace_layer(direction, i, layer[i].name, n, p.shape[i], p.shape[p.last[i] + 1], p.epilogue[i], kernel, begin);
+  GRAFT_COLD void trace(const Passes& passes, int i, int n, double begin) const {
+    const std::string kernel = step[i].kernel != nullptr ? step[i].kernel(p.shape[i], n, p.epilogue[i], passes) : "";
+    trace_layer(passes.forward ? "forward" : "backward", i, layer[i].name, n, p.shape[i], p.shape[p.last[i] + 1], p.epilogue[i],
+                kernel, begin);
   }
   [[nodiscard]] int first_running(int first) const {
     while (first < p.count && skips(first)) ++first;
@@ -122,7 +124,7 @@ const T* forward_range(Run<T>& run, const Steps<T>& steps, const Place<T>& base,
     record.y[i] = y;
     const double started = trace_clock();
     record.kept[i] = steps.step[i].forward(run, here, x, y);
-    if (traced()) steps.trace("forward", i, run.n, started);
+    if (traced()) steps.trace({.forward = true}, i, run.n, started);
     if (run.check_finite) refuse_not_finite(i, steps.layer[i].name, y, n * here.out.size());
     x = y;
   }
@@ -184,7 +186,7 @@ void run_backward(Run<T>& run, const Steps<T>& steps, const Place<T>& base, Chai
     }
     const double started = trace_clock();
     steps.step[i].backward(run, here, record.x[i], record.y[i], record.kept[i], gradient, target);
-    if (traced()) steps.trace("backward", i, run.n, started);
+    if (traced()) steps.trace({.parameters = here.gradients != nullptr, .input = target != nullptr}, i, run.n, started);
     gradient = target;
   }
   if (dx != nullptr && gradient != dx) {

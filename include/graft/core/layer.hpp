@@ -14,6 +14,11 @@
 ///   template <class T>
 ///   static void backward(Run<T>&, const Place<T>&, const T* x, const T* y, void* kept, T* dy, T* dx);
 ///
+/// and, where it has more than one way to run, what GRAFT_TRACE says of the one taken and of the others:
+///
+///   template <class T>
+///   static std::string describe(Shape in, int n, const Epilogue&, const Passes&);
+///
 /// visit() is compiled once, with V = WeightVisitor&, and runs while compiling, too.
 /// In backward, dy may be overwritten, dx (null: not wanted) is overwritten, and parameter gradients are added to.
 #include "graft/config.hpp"

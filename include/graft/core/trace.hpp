@@ -1,6 +1,6 @@
 #pragma once
 /// \file trace.hpp  GRAFT_TRACE=1 in the environment: every layer that runs is a line on the standard error, with its shapes,
-/// what was fused into it, the kernel chosen and why others were not, and its time.
+/// what was fused into it, the kernel chosen and why others were not, and its time; so is every MMD and CORAL.
 #include "graft/config.hpp"
 #include "graft/core/layer.hpp"
 
@@ -40,6 +40,12 @@ GRAFT_COLD inline void trace_layer(const char* direction, int layer, const char*
   if (epilogue.pool) fused += " +pool";
   std::fprintf(stderr, "graft: %-8s %3d %s%s  %d x %s -> %s  %.3f ms%s%s\n", direction, layer, name, fused.c_str(), n,
                words(in).c_str(), words(out).c_str(), ms, kernel.empty() ? "" : "  ", kernel.c_str());
+}
+
+/// A loss between nx and ny rows of d numbers has run since `begin`; its time is that of loss and gradient.
+GRAFT_COLD inline void trace_loss(const char* name, int nx, int ny, int d, const std::string& kernel, double begin) {
+  std::fprintf(stderr, "graft: loss         %s  %d + %d x %d  %.3f ms  %s\n", name, nx, ny, d, trace_clock() - begin,
+               kernel.c_str());
 }
 
 }  // namespace detail

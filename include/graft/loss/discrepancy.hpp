@@ -1,9 +1,13 @@
 #pragma once
 /// \file discrepancy.hpp  Distances between two clouds of features: MMD and CORAL.
 #include "graft/config.hpp"
+#include "graft/core/trace.hpp"
+#include "graft/kernel/cpu/describe.hpp"
 #include "graft/kernel/cpu/pairwise.hpp"
 #include "graft/kernel/cpu/statistics.hpp"
 #include "graft/loss/record.hpp"
+
+#include <string>
 
 GRAFT_BEGIN
 
@@ -17,7 +21,11 @@ Loss<T> mmd(const Var<S, A, T>& x, const Var<S, B, T>& y, const MmdOptions& opti
   static_assert(A != Kind::probabilities && B != Kind::probabilities,
                 "graft: mmd compares features or logits, not probabilities.");
   return detail::record_loss(x, y, [&](const T* px, const T* py, T* dx, T* dy) {
-    return kernel::mmd(Cpu{}, x.count(), y.count(), static_cast<int>(S.size()), px, py, options, dx, dy);
+    const int nx = x.count(), ny = y.count(), d = static_cast<int>(S.size());
+    const double begin = detail::trace_clock();
+    const T value = kernel::mmd(Cpu{}, nx, ny, d, px, py, options, dx, dy);
+    if (detail::traced()) detail::trace_loss("MMD", nx, ny, d, kernel::describe_mmd<T>(nx, ny, d, options), begin);
+    return value;
   });
 }
 
@@ -37,7 +45,15 @@ Loss<T> coral(const Var<S, A, T>& x, const Var<S, B, T>& y) {
   if (x.count() < 2 || y.count() < 2)
     fail("coral: batches of ", x.count(), " and ", y.count(), " rows; a covariance needs at least 2.");
   return detail::record_loss(x, y, [&](const T* px, const T* py, T* dx, T* dy) {
-    return kernel::coral(Cpu{}, x.count(), y.count(), static_cast<int>(S.size()), px, py, dx, dy);
+    const int nx = x.count(), ny = y.count(), d = static_cast<int>(S.size());
+    const double begin = detail::trace_clock();
+    const T value = kernel::coral(Cpu{}, nx, ny, d, px, py, dx, dy);
+    if (detail::traced()) {
+      const std::string text = "covariances: " + kernel::describe_product<T>(true, false, d, d, nx, d) +
+                               " | gradients: " + kernel::describe_product<T>(false, false, nx, d, d, d);
+      detail::trace_loss("CORAL", nx, ny, d, text, begin);
+    }
+    return value;
   });
 }
 

@@ -2,7 +2,9 @@
 /// \file conv2d.hpp  2-D convolution.
 #include "graft/config.hpp"
 #include "graft/core/layer.hpp"
+#include "graft/core/passes.hpp"
 #include "graft/kernel/cpu/conv2d.hpp"
+#include "graft/kernel/cpu/describe.hpp"
 
 GRAFT_BEGIN
 
@@ -70,8 +72,11 @@ struct Conv2D {
                             at.epilogue, dx, at.gradients, db);
   }
 
-  static std::string describe(Shape in, int n, const Epilogue& epilogue) {
-    return kernel::describe_conv2d(extents(in, n), epilogue);
+  template <class T>
+  static std::string describe(Shape in, int n, const Epilogue& epilogue, const Passes& passes) {
+    const ConvExtents e = extents(in, n);
+    return detail::said(passes, kernel::describe_conv2d_forward<T>(e, epilogue), kernel::describe_conv2d_weights<T>(e),
+                        kernel::describe_conv2d_data<T>(e, epilogue));
   }
 
   static constexpr ConvExtents extents(Shape in, int n) {

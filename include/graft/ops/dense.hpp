@@ -2,7 +2,9 @@
 /// \file dense.hpp  Fully connected layer.
 #include "graft/config.hpp"
 #include "graft/core/layer.hpp"
+#include "graft/core/passes.hpp"
 #include "graft/kernel/cpu/dense.hpp"
+#include "graft/kernel/cpu/describe.hpp"
 
 GRAFT_BEGIN
 
@@ -36,6 +38,14 @@ struct Dense {
     T* db = Bias && at.gradients != nullptr ? at.gradients + at.in.size() * Units : nullptr;
     kernel::dense_backward(Cpu{}, run.n, static_cast<int>(at.in.size()), Units, x, at.weights, y, dy, at.epilogue, dx,
                            at.gradients, db);
+  }
+
+  template <class T>
+  static std::string describe(Shape in, int n, const Epilogue&, const Passes& passes) {
+    const int inputs = static_cast<int>(in.size());
+    return detail::said(passes, kernel::describe_product<T>(false, false, n, Units, inputs, inputs),
+                        kernel::describe_product<T>(true, false, inputs, Units, n, inputs),
+                        kernel::describe_product<T>(false, true, n, inputs, Units, Units));
   }
 };
 

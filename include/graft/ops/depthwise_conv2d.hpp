@@ -2,7 +2,9 @@
 /// \file depthwise_conv2d.hpp  Depthwise convolution: one kernel for each channel.
 #include "graft/config.hpp"
 #include "graft/core/layer.hpp"
+#include "graft/core/passes.hpp"
 #include "graft/kernel/cpu/depthwise.hpp"
+#include "graft/kernel/cpu/describe.hpp"
 #include "graft/ops/conv2d.hpp"
 
 GRAFT_BEGIN
@@ -39,6 +41,13 @@ struct DepthwiseConv2D {
   static void backward(Run<T>& run, const Place<T>& at, const T* x, const T* y, void*, T* dy, T* dx) {
     T* db = at.gradients != nullptr ? const_cast<T*>(bias(at.gradients, at.in)) : nullptr;
     kernel::depthwise_backward(Cpu{}, extents(at.in, run.n), x, at.weights, y, dy, at.epilogue, dx, at.gradients, db);
+  }
+
+  template <class T>
+  static std::string describe(Shape in, int n, const Epilogue&, const Passes& passes) {
+    const ConvExtents e = extents(in, n);
+    return detail::said(passes, kernel::describe_depthwise_forward<T>(e), "the channels in vectors, 4 sums over a row's pixels",
+                        kernel::describe_depthwise_data<T>(e));
   }
 
  private:

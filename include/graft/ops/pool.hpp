@@ -2,6 +2,8 @@
 /// \file pool.hpp  Max, average and global average pooling.
 #include "graft/config.hpp"
 #include "graft/core/layer.hpp"
+#include "graft/core/passes.hpp"
+#include "graft/kernel/cpu/describe.hpp"
 #include "graft/kernel/cpu/pool.hpp"
 
 GRAFT_BEGIN
@@ -53,6 +55,11 @@ struct MaxPool2D {
     kernel::max_pool_backward(Cpu{}, detail::pool_extents(at.in, run.n, Window, Stride, P),
                               static_cast<const std::int32_t*>(kept), dy, dx);
   }
+  template <class T>
+  static std::string describe(Shape in, int n, const Epilogue&, const Passes& passes) {
+    const std::string forward = kernel::describe_pool(detail::pool_extents(in, n, Window, Stride, P), true, traits.is_pool2);
+    return detail::said(passes, forward, "", "to each window's largest");
+  }
 };
 
 /// Mean of each window; padding is not counted, as in Keras. Image<H, W, C> -> Image<H', W', C>.
@@ -72,6 +79,11 @@ struct AvgPool2D {
   template <class T>
   static void backward(Run<T>& run, const Place<T>& at, const T*, const T*, void*, T* dy, T* dx) {
     if (dx != nullptr) kernel::avg_pool_backward(Cpu{}, detail::pool_extents(at.in, run.n, Window, Stride, P), dy, dx);
+  }
+  template <class T>
+  static std::string describe(Shape in, int n, const Epilogue&, const Passes& passes) {
+    const std::string both = kernel::describe_pool(detail::pool_extents(in, n, Window, Stride, P), false, false);
+    return detail::said(passes, both, "", both);
   }
 };
 

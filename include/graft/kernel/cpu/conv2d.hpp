@@ -6,8 +6,6 @@
 #include "graft/kernel/cpu/conv_parts.hpp"
 #include "graft/kernel/cpu/conv_weights.hpp"
 
-#include <string>
-
 GRAFT_BEGIN
 namespace kernel {
 namespace detail {
@@ -21,7 +19,7 @@ inline void flatten(ConvExtents& e) {
 inline double multiplications(const ConvExtents& e) {
   return static_cast<double>(e.n) * e.oh * e.ow * e.oc * e.kh * e.kw * (e.c / e.groups);
 }
-inline constexpr double worth_a_team = 5e5;
+inline bool worth_a_team(const ConvExtents& e) { return multiplications(e) > 5e5; }
 
 /// Runs body(strips, count, pixels, first panel, end panel) for every task of a cut.
 template <class T, class Body>
@@ -101,36 +99,6 @@ inline ForwardWay forward_way(const ConvExtents& extents, const Epilogue& epilog
 }
 }  // namespace detail
 
-/// In words, which kernels a convolution runs on and why others do not serve: for GRAFT_TRACE.
-GRAFT_COLD inline std::string describe_conv2d(const ConvExtents& extents, const Epilogue& epilogue) {
-  const detail::ForwardWay way = detail::forward_way(extents, epilogue);
-  const ConvExtents& e = way.e;
-  std::string text = detail::is_product(e) ? "product of pixels and weights" : "register tile";
-  if (!detail::is_product(extents)) {
-    text += e.kh * e.kw == 1 ? " (no plain product: strides or padding)" : " (no product: kernel above 1x1)";
-  } else if (epilogue.pool) {
-    text += " (row by row: a pool is fused)";
-  }
-  if (way.copy) {
-    text += "; rows copied between zeros (fewer than 16 channels)";
-  } else if (way.apart) {
-    text += e.groups > 1 ? "; taps one by one (groups)" : "; taps one by one (dilation)";
-  } else if (way.wide) {
-    text += "; taps one by one (padding, and too many channels to copy)";
-  } else {
-    text += "; a kernel row's taps as one run";
-  }
-  if (way.direct) {
-    text += "; outputs written from registers";
-  } else {
-    text += epilogue.pool                                            ? "; outputs in a second pass (fused pool)"
-            : epilogue.act != Act::none && epilogue.act != Act::relu ? "; outputs in a second pass (activation)"
-                                                                     : "; outputs in a second pass (padding)";
-  }
-  if (detail::multiplications(e) <= detail::worth_a_team) text += "; one thread (little work)";
-  return text;
-}
-
 /// y = pool(act(conv(x, w) + b)). x: n x h x w x c; w: kh x kw x c/groups x oc; b: oc or null; y: n x oh x ow x oc, or with
 /// e.pool n x oh/2 x ow/2 x oc and argmax (0..3 in row-major order of the window, null in inference) of the same extents.
 template <class T>
@@ -140,7 +108,7 @@ void conv2d_forward(Cpu, const ConvExtents& extents, const T* x, const T* w, con
   const ConvExtents& e = way.e;
   const detail::Gather& g = way.g;
   const bool copy = way.copy;
-  const bool worth = detail::multiplications(e) > detail::worth_a_team;
+  const bool worth = detail::worth_a_team(e);
   const T* packed = detail::pack_weights(g, w, worth);
   const int panels = e.groups * detail::panel_count<T>(e.oc / e.groups);
   const int og = e.oc / e.groups;
@@ -197,41 +165,51 @@ void conv2d_forward(Cpu, const ConvExtents& extents, const T* x, const T* w, con
 
 namespace detail {
 
+/// How the data gradient runs.
+struct DataWay {
+  ConvExtents e;
+  Gather g;
+};
+inline DataWay data_way(const ConvExtents& extents, const Epilogue& epilogue) {
+  DataWay way{.e = extents, .g = {}};
+  ConvExtents& e = way.e;
+  if (is_product(e) && e.groups == 1 && !epilogue.pool) flatten(e);
+  way.g = {.transposed = true,
+           .merged = is_product(e) && e.groups == 1,
+           .n = e.n,
+           .out_h = e.h,
+           .out_w = e.w,
+           .out_c = e.c,
+           .in_h = e.oh,
+           .in_w = e.ow,
+           .in_c = e.oc,
+           .groups = e.groups,
+           .kh = e.kh,
+           .kw = e.kw,
+           .sh = e.sh,
+           .sw = e.sw,
+           .dh = e.dh,
+           .dw = e.dw,
+           .top = e.top,
+           .left = e.left};
+  return way;
+}
+
 /// dx (overwritten) from the gradient of the output.
 template <class T>
 void conv2d_data(const ConvExtents& extents, const T* w, const T* y, const std::uint8_t* argmax, const T* dy,
                  const Epilogue& epilogue, T* dx) {
-  ConvExtents e = extents;
-  if (is_product(e) && !epilogue.pool) flatten(e);
-  const Gather g{.transposed = true,
-                 .merged = is_product(e),
-                 .n = e.n,
-                 .out_h = e.h,
-                 .out_w = e.w,
-                 .out_c = e.c,
-                 .in_h = e.oh,
-                 .in_w = e.ow,
-                 .in_c = e.oc,
-                 .groups = e.groups,
-                 .kh = e.kh,
-                 .kw = e.kw,
-                 .sh = e.sh,
-                 .sw = e.sw,
-                 .dh = e.dh,
-                 .dw = e.dw,
-                 .top = e.top,
-                 .left = e.left};
-  const bool worth = multiplications(e) > worth_a_team;
-  const bool merged_groups = g.merged && e.groups > 1;
-  Gather apart = g;
-  if (merged_groups) apart.merged = false;
-  const T* packed = pack_weights(apart, w, worth);
+  const DataWay way = data_way(extents, epilogue);
+  const ConvExtents& e = way.e;
+  const Gather& g = way.g;
+  const bool worth = worth_a_team(e);
+  const T* packed = pack_weights(g, w, worth);
   const int panels = e.groups * panel_count<T>(e.c / e.groups);
   const std::size_t weight_bytes = static_cast<std::size_t>(g.depth()) * static_cast<std::size_t>(e.c) * sizeof(T);
-  const Cut cut = cut_tasks(apart, 1, panels, weight_bytes, false);
+  const Cut cut = cut_tasks(g, 1, panels, weight_bytes, false);
   const std::ptrdiff_t out_size = static_cast<std::ptrdiff_t>(e.oh) * e.ow * e.oc;
   const std::ptrdiff_t pooled_size = static_cast<std::ptrdiff_t>(e.oh / 2) * (e.ow / 2) * e.oc;
-  for_tasks<T>(apart, cut, panels, worth, [&](const auto& strip, int count, int pixels, int from, int until) {
+  for_tasks<T>(g, cut, panels, worth, [&](const auto& strip, int count, int pixels, int from, int until) {
     const int first_sample = strip(0).sample;
     const T* expanded = nullptr;
     if (epilogue.pool) {
@@ -250,14 +228,14 @@ void conv2d_data(const ConvExtents& extents, const T* w, const T* y, const std::
     T* lines = workspace<T>(Work::tile, static_cast<std::size_t>(count) * static_cast<std::size_t>(pixels) *
                                             static_cast<std::size_t>(max_vectors * lanes<T>));
     for (int which = from; which < until; ++which) {
-      const Panel panel = panel_at<T>(apart, which);
+      const Panel panel = panel_at<T>(g, which);
       const int width = panel.vectors * lanes<T>;
-      if (apart.merged && panel.real == width) {
+      if (g.merged && panel.real == width) {
         const Direct<T> out{dx + panel.group * (e.c / e.groups) + panel.column};
-        gather_panel(apart, panel, packed, count, pixels, strip, in, 0, lines, out);
+        gather_panel(g, panel, packed, count, pixels, strip, in, 0, lines, out);
         continue;
       }
-      gather_panel(apart, panel, packed, count, pixels, strip, in, 0, lines);
+      gather_panel(g, panel, packed, count, pixels, strip, in, 0, lines);
       const PanelBias<T> no_bias(nullptr, 0);
       for (int i = 0; i < count; ++i) {
         const Strip s = strip(i);
@@ -277,8 +255,7 @@ template <class T>
 void conv2d_backward(Cpu, const ConvExtents& e, const T* x, const T* w, const T* y, const std::uint8_t* argmax, T* dy,
                      const Epilogue& epilogue, T* dx, T* dw, T* db) {
   if (!epilogue.pool) {
-    detail::mask_gradient(epilogue, static_cast<std::ptrdiff_t>(e.n) * e.oh * e.ow * e.oc, y, dy,
-                          detail::multiplications(e) > detail::worth_a_team);
+    detail::mask_gradient(epilogue, static_cast<std::ptrdiff_t>(e.n) * e.oh * e.ow * e.oc, y, dy, detail::worth_a_team(e));
   }
   if (dw != nullptr || db != nullptr) detail::conv2d_weights(e, x, y, argmax, dy, epilogue, dw, db);
   if (dx != nullptr) detail::conv2d_data(e, w, y, argmax, dy, epilogue, dx);

@@ -266,7 +266,7 @@ inline Cut cut_tasks(const Gather& g, int unit, int panels, std::size_t weight_b
   const bool big = weight_bytes > (std::size_t{1} << 20);
   const int most = big ? 256 : 128;  // pixels
   cut.panels = big ? panels : 1;
-  cut.one_row = g.out_h == 1 && g.n == 1;
+  cut.one_row = g.out_h == 1 && g.n == 1 && (g.merged || !g.transposed);  // else a tap's outputs are spread over the row
   if (cut.one_row) {
     cut.blocks = std::max(1, std::min((g.out_w + 7) / 8, std::max((g.out_w + most - 1) / most, fixed_chunks / cut.panels)));
     cut.total = cut.blocks * cut.panels;

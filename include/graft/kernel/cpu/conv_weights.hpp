@@ -19,25 +19,53 @@ struct Block {
   int sample = 0, samples = 1, begin = 0, end = 0;
 };
 
+/// How the weight gradient runs.
+struct WeightsWay {
+  bool merged = false;    ///< a kernel row's taps are one run
+  bool copy = false;      ///< rows are copied between zeros first
+  bool together = false;  ///< a task has all panels and kernel rows: their sums stay in the second cache
+  int panels = 1;
+  int parts = 1;   ///< tasks that share out the kernel rows, whose sums would not stay in the first cache
+  int shares = 1;  ///< tasks that share out the panels
+  int chunks = 1;  ///< parts of the batch
+  bool worth = false;
+};
+template <class T>
+WeightsWay weights_way(const ConvExtents& e) {
+  WeightsWay way;
+  const int og = e.oc / e.groups;
+  const int depth = e.kh * e.kw * (e.c / e.groups);
+  const bool wide = is_padded(e);
+  const bool apart = e.groups > 1 || (e.dw > 1 && e.kw > 1);
+  way.copy = wide && !apart && e.c < 16;
+  way.merged = !apart && (way.copy || !wide);
+  way.panels = e.groups * panel_count<T>(og);
+  constexpr std::ptrdiff_t bytes_of_one = static_cast<std::ptrdiff_t>(sizeof(T));
+  way.together = way.panels > 1 && e.n >= fixed_chunks &&
+                 static_cast<std::ptrdiff_t>(depth) * padded<T>(og) * e.groups * bytes_of_one <= 786432;
+  way.parts = !way.together && depth * max_vectors * lanes<T> * bytes_of_one > 65536 ? e.kh : 1;
+  way.shares = way.together ? 1 : way.panels;
+  const int each = way.shares * way.parts;
+  way.chunks = std::max(1, std::min({e.n, fixed_chunks, (2 * fixed_chunks + each - 1) / each}));
+  way.worth = static_cast<double>(e.n) * e.oh * e.ow * e.oc * depth > 5e5;
+  return way;
+}
+
 /// dw += x (correlated with) g, db += sum of g, where g is the gradient of the convolution's own output, as expand_gradient
 /// makes it.
 template <class T>
 void conv2d_weights(const ConvExtents& e, const T* x, const T* y, const std::uint8_t* argmax, const T* dy,
                     const Epilogue& epilogue, T* dw, T* db) {
+  const WeightsWay way = weights_way<T>(e);
+  const bool copy = way.copy, merged = way.merged, together = way.together, worth = way.worth;
+  const int panels = way.panels, shares = way.shares, parts = way.parts, chunks = way.chunks;
   const int cg = e.c / e.groups;
   const int og = e.oc / e.groups;
   const int depth = e.kh * e.kw * cg;
-  const bool wide = is_padded(e);
-  const bool apart = e.groups > 1 || (e.dw > 1 && e.kw > 1);
-  const bool copy = wide && !apart && e.c < 16;
-  const bool merged = !apart && (copy || !wide);
   const int in_w = copy ? (e.ow - 1) * e.sw + (e.kw - 1) * e.dw + 1 : e.w;
   const std::ptrdiff_t in_size = static_cast<std::ptrdiff_t>(e.h) * e.w * e.c;
   const std::ptrdiff_t out_size = epilogue.pool ? static_cast<std::ptrdiff_t>(e.oh / 2) * (e.ow / 2) * e.oc
                                                 : static_cast<std::ptrdiff_t>(e.oh) * e.ow * e.oc;
-
-  // Tasks: all panels and kernel rows when their sums stay in the second cache, else one panel, and its kernel rows apart
-  // when their sums would not stay in the first.
   const Gather shape{.n = e.n,
                      .out_h = e.oh,
                      .out_w = e.ow,
@@ -48,13 +76,6 @@ void conv2d_weights(const ConvExtents& e, const T* x, const T* y, const std::uin
                      .groups = e.groups,
                      .kh = e.kh,
                      .kw = e.kw};
-  const int panels = e.groups * panel_count<T>(og);
-  constexpr std::ptrdiff_t bytes_of_one = static_cast<std::ptrdiff_t>(sizeof(T));
-  const bool together = panels > 1 && e.n >= fixed_chunks &&
-                        static_cast<std::ptrdiff_t>(depth) * padded<T>(og) * e.groups * bytes_of_one <= 786432;
-  const int parts = !together && depth * max_vectors * lanes<T> * bytes_of_one > 65536 ? e.kh : 1;
-  const int shares = together ? 1 : panels;  // tasks that share out the panels
-  const int chunks = std::max(1, std::min({e.n, fixed_chunks, (2 * fixed_chunks + shares * parts - 1) / (shares * parts)}));
   const std::ptrdiff_t weight_part = static_cast<std::ptrdiff_t>(depth) * padded<T>(og) * e.groups;
   const std::ptrdiff_t part_size = weight_part + static_cast<std::ptrdiff_t>(padded<T>(og)) * e.groups;
   T* partial = workspace<T>(Work::partial, static_cast<std::size_t>(part_size * chunks));
@@ -63,7 +84,6 @@ void conv2d_weights(const ConvExtents& e, const T* x, const T* y, const std::uin
   // Blocks of pixels: rows of one sample, or several whole samples.
   const int unit = epilogue.pool ? 2 : 1;
   constexpr int bytes = vector_registers >= 32 ? 28672 : 16384;
-  const bool worth = static_cast<double>(e.n) * e.oh * e.ow * e.oc * depth > 5e5;
   parallel_for(
       chunks * shares * wanted,
       [&](int task) {

@@ -85,6 +85,9 @@ void depthwise_row(const ConvExtents& e, const T* image, const T* w, const T* b,
   }
 }
 
+/// Whether the gradient of the input is a depthwise convolution itself.
+inline bool turns_kernel(const ConvExtents& e) { return e.sh == 1 && e.sw == 1; }
+
 /// The gradient of one row of inputs where the stride is not 1: what each output's taps add to it.
 template <class T>
 void depthwise_data_row(const ConvExtents& e, const T* dy, const T* w, int iy, T* dx) {
@@ -229,7 +232,7 @@ void depthwise_backward(Cpu cpu, const ConvExtents& e, const T* x, const T* w, c
     }
   }
   if (dx == nullptr) return;
-  if (e.sh == 1 && e.sw == 1) {  // a depthwise convolution of dy with the kernel turned round
+  if (detail::turns_kernel(e)) {  // a depthwise convolution of dy with the kernel turned round
     T* turned = workspace<T>(Work::pack_a, taps);
     for (std::size_t k = 0; k < taps; k += c) std::memcpy(turned + k, w + (taps - c - k), c * sizeof(T));
     ConvExtents back = e;

@@ -33,11 +33,22 @@ constexpr ProductCut cut_product(int m, int panels, bool transposed) {
   return cut;
 }
 
+/// Whether few enough rows use a panel of B that it stays where it stands.
+template <class T>
+constexpr bool unpacked(bool transposed, int rows, int vectors, int real) {
+  return !transposed && real == vectors * lanes<T> && rows <= 2 * max_pixels(vectors);
+}
+
 /// A row distance at which the rows of a tile fall on few sets of the first cache.
 template <class T>
 constexpr bool clashes(std::ptrdiff_t stride) {
   return stride * static_cast<std::ptrdiff_t>(sizeof(T)) % 4096 == 0;
 }
+template <class T>
+constexpr bool copies_rows(int m, std::ptrdiff_t lda) {
+  return m > 8 && clashes<T>(lda);
+}
+constexpr bool worth_a_team(int m, int n, int k) { return static_cast<double>(m) * n * k > 1e6; }
 
 /// Calls finish(row, rows, column, count, sums, stride) with sums[i * stride + j] = (op(A) op(B))[row + i, column + j] for i <
 /// rows and j < count; there are whole vectors of sums.
@@ -45,11 +56,11 @@ template <class T, class Finish>
 void product(bool ta, bool tb, int m, int n, int k, const T* a, std::ptrdiff_t lda, const T* b, std::ptrdiff_t ldb,
              const Finish& finish) {
   if (m <= 0 || n <= 0) return;
-  const bool worth = static_cast<double>(m) * n * k > 1e6;
+  const bool worth = worth_a_team(m, n, k);
   const int width = padded<T>(n);
   const int panels = panel_count<T>(n);
   const ProductCut cut = cut_product(m, panels, tb);
-  const bool copy_a = m > 8 && clashes<T>(lda);
+  const bool copy_a = copies_rows<T>(m, lda);
   parallel_for(
       cut.blocks * cut.groups,
       [&](int task) {
@@ -93,7 +104,7 @@ void product(bool ta, bool tb, int m, int n, int k, const T* a, std::ptrdiff_t l
             t.out = lines + (index - group.begin) * panel_lines;
             t.out_stride = vectors * lanes<T>;
             t.b_stride = t.out_stride;
-            if (!tb && real == vectors * lanes<T> && count <= 2 * max_pixels(vectors)) {  // few rows use it where it stands
+            if (unpacked<T>(tb, count, vectors, real)) {
               t.b = b + steps.begin * ldb + column;
               t.b_stride = ldb;
             } else {

@@ -8,14 +8,17 @@
 #include "graft/config.hpp"
 #include "graft/core/error.hpp"
 #include "graft/core/device.hpp"
+#include "graft/core/trace.hpp"
 #include "graft/kernel/cpu/kernel_matrix.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdio>
 #include <cstring>
 #include <limits>
+#include <string>
 #include <utility>
 
 GRAFT_BEGIN
@@ -90,6 +93,10 @@ T mmd_linear(int n, int d, bool ring, const T* x, const T* y, const KernelSum<T>
   return static_cast<T>(loss / pairs);
 }
 
+/// Whether a task weighs all panels of columns: all use a block of W before it leaves the cache.
+constexpr bool panels_together(int n) { return n > 1024; }
+constexpr bool worth_a_team_of_pairs(int n, int d) { return static_cast<double>(n) * n * d > 1e5; }
+
 /// What mmd returns for numbers of a size whose squares leave the range of T: the same problem in other units.
 template <class T>
 T mmd_in_other_units(int nx, int ny, int d, const T* x, const T* y, const MmdOptions& options, double largest, T* dx, T* dy);
@@ -159,7 +166,7 @@ T mmd(Cpu, int nx, int ny, int d, const T* x, const T* y, const MmdOptions& opti
   T* panels = workspace<T>(Work::pack_b, std::max(static_cast<std::size_t>(blocks * clouds.most) * width,
                                                   rows * static_cast<std::size_t>(augmented)));
   double* sums = clouds.sums;
-  const bool worth = static_cast<double>(n) * n * d > 1e5;
+  const bool worth = detail::worth_a_team_of_pairs(n, d);
   const auto packed = [&](int j) { return panels + static_cast<std::ptrdiff_t>(j) * clouds.most * d; };
   parallel_for(
       blocks,
@@ -197,7 +204,7 @@ T mmd(Cpu, int nx, int ny, int d, const T* x, const T* y, const MmdOptions& opti
       worth);
   pack_panels(n, d + 2, wide, d + 2, panels);
   const int parts = (augmented / lanes<T> + max_vectors - 1) / max_vectors;
-  const int groups = n > 1024 ? 1 : parts;  // all panels use a block of W before it leaves the cache
+  const int groups = detail::panels_together(n) ? 1 : parts;
   parallel_for(
       blocks * groups,
       [&](int task) {
@@ -228,9 +235,34 @@ T mmd(Cpu, int nx, int ny, int d, const T* x, const T* y, const MmdOptions& opti
   return static_cast<T>(loss);
 }
 
+/// In words, for GRAFT_TRACE: which way mmd takes and why not the others; where numbers leave the range it says so itself.
+template <class T>
+GRAFT_COLD std::string describe_mmd(int nx, int ny, int d, const MmdOptions& options) {
+  const bool linear = options.estimator == Estimator::linear_time || options.estimator == Estimator::linear_cyclic;
+  bool fixed = false;
+  for (double g : options.gamma) fixed = fixed || g > 0.0;
+  const detail::KernelSum<T> kernel(fixed ? options.gamma : options.multiplier, fixed ? 0.0 : 1.0);
+  const int n = nx + ny;
+  std::string text = linear ? "pairs of rows (no matrix: the linear-time estimator)"
+                            : "blocks of a Gram matrix (not pairs of rows: the estimator takes all)";
+  text += "; " + std::to_string(kernel.count) + (kernel.count == 1 ? " kernel" : " kernels");
+  if (!linear && kernel.count > 1) {
+    text += kernel.doubling ? " from one exp and squarings (each bandwidth is half the next)"
+                            : " with an exp each (the bandwidths do not double)";
+  }
+  text += fixed ? ", bandwidths given" : ", bandwidths from the data";
+  if (!linear) {
+    text += detail::panels_together(n) ? "; gradient by blocks of rows (over 1024 rows)"
+                                       : "; gradient by blocks of rows and panels (1024 rows or fewer)";
+  }
+  if (linear || !detail::worth_a_team_of_pairs(n, d)) text += "; one thread";
+  return text;
+}
+
 namespace detail {
 template <class T>
 T mmd_in_other_units(int nx, int ny, int d, const T* x, const T* y, const MmdOptions& options, double largest, T* dx, T* dy) {
+  if (graft::detail::traced()) std::fprintf(stderr, "graft: mmd in other units (squares of its numbers leave the range)\n");
   const double unit = std::ldexp(1.0, std::ilogb(largest));
   const std::size_t size_x = static_cast<std::size_t>(nx) * static_cast<std::size_t>(d);
   const std::size_t size_y = static_cast<std::size_t>(ny) * static_cast<std::size_t>(d);

@@ -13,10 +13,11 @@ GRAFT_BEGIN
 namespace kernel {
 
 namespace detail {
+inline bool worth_sharing(double numbers) { return numbers > 3e4; }
 /// Calls f(sample) in parallel.
 template <class F>
 void for_samples(int n, std::size_t numbers_each, F&& f) {
-  parallel_for(n, f, static_cast<double>(n) * static_cast<double>(numbers_each) > 3e4);
+  parallel_for(n, f, worth_sharing(static_cast<double>(n) * static_cast<double>(numbers_each)));
 }
 inline std::size_t plane(int h, int w, int c) {
   return static_cast<std::size_t>(h) * static_cast<std::size_t>(w) * static_cast<std::size_t>(c);
