@@ -1,7 +1,7 @@
 // W7: the convolutions that transfer learning meets, in three directions.
 #include <graft/kernel/cpu/conv2d.hpp>
 
-#include "work.hpp"
+#include "numbers.hpp"
 
 using namespace graft;
 

@@ -1,7 +1,7 @@
 // W6: MMD, loss and both gradients. The bandwidths are given, so that both sides compute the same kernels.
 #include <graft/kernel/cpu/pairwise.hpp>
 
-#include "work.hpp"
+#include "numbers.hpp"
 
 using namespace graft;
 

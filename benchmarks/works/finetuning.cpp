@@ -73,7 +73,6 @@ class W3 final : public Work {
     }
     return all;
   }
-  [[nodiscard]] double operations() const override { return 0; }
 };
 
 using Inception = models::InceptionV3<>;

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "work.hpp"
+#include "numbers.hpp"
 
 namespace works {
 
@@ -52,7 +52,6 @@ class Inference final : public Work {
     step();
     return summary(logits_.data(), logits_.size());
   }
-  [[nodiscard]] double operations() const override { return 0; }
 };
 
 /// Steps of SGD with momentum on a whole network, cross-entropy; the numbers are the losses of the first three.
@@ -88,7 +87,6 @@ class Training final : public Work {
     }
     return all;
   }
-  [[nodiscard]] double operations() const override { return 0; }
 };
 
 }  // namespace works

@@ -1,7 +1,8 @@
 #pragma once
-// One piece of work that graft and its peers both do: benchmarks/compare.py asks for its numbers, then for its time.
-#include <graft/core/buffer.hpp>
-
+// One piece of work that graft and its peers both do: benchmarks/compare.py asks for its numbers, then for its time. Nothing
+// here is graft's, so that the peers written in C++ use it too.
+#include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -19,15 +20,10 @@ class Work {
   /// From the start, what both sides must agree on; called once, before the first step().
   virtual std::vector<double> numbers() = 0;
   /// Additions and multiplications of a step; 0 where they say nothing.
-  [[nodiscard]] virtual double operations() const = 0;
+  [[nodiscard]] virtual double operations() const { return 0; }
 };
 
 using Makers = std::map<std::string, std::function<std::unique_ptr<Work>()>>;
-void add_steps(Makers& makers);
-void add_discrepancies(Makers& makers);
-void add_convolutions(Makers& makers);
-void add_inference(Makers& makers);
-void add_finetuning(Makers& makers);
 
 /// The i-th number of a stream, in [-1, 1): the same in every peer, to the bit.
 inline float hashed(std::uint32_t i, std::uint32_t stream) {
@@ -39,13 +35,6 @@ inline float hashed(std::uint32_t i, std::uint32_t stream) {
   h ^= h >> 16;
   return static_cast<float>(h >> 8) * 0x1p-23f - 1.0f;
 }
-
-/// 64-byte aligned, as a model's own numbers are.
-struct Numbers : graft::Buffer<float> {
-  Numbers(std::size_t count, std::uint32_t stream, float scale = 1.0f) : graft::Buffer<float>(count) {
-    for (std::size_t i = 0; i < count; ++i) data()[i] = scale * hashed(static_cast<std::uint32_t>(i), stream);
-  }
-};
 
 /// An array in three numbers: its norm and two products with streams.
 inline std::vector<double> summary(const float* x, std::size_t count) {

@@ -1,0 +1,80 @@
+"""The programs that benchmarks/compare.py asks: graft's and its peers'."""
+import os
+import pathlib
+import subprocess
+
+HERE = pathlib.Path(__file__).resolve().parent
+OPENBLAS = pathlib.Path("/usr/lib/x86_64-linux-gnu/openblas-openmp")
+KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "8589934592", "MALLOC_TOP_PAD_": "268435456",
+               "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+
+
+def bound(threads, environment):
+    """The environment of a program on `threads` threads, each with a core of its own."""
+    return {**os.environ, "OMP_NUM_THREADS": str(threads), "OMP_PROC_BIND": "close", "OMP_PLACES": "cores", **(environment or {})}
+
+
+class Side:
+    """A program that answers one line to each command."""
+
+    def __init__(self, name, command, threads, environment=None, lists=True):
+        self.name, self.command, self.threads, self.environment = name, command, threads, environment
+        cores = sorted(os.sched_getaffinity(0))[:threads]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                                        env=bound(threads, environment), preexec_fn=lambda: os.sched_setaffinity(0, cores))
+        self.version = self.line().removeprefix("ready ")
+        self.works = self.ask("list").split() if lists else None
+
+    def line(self):
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise RuntimeError(f"{self.name}: the program ended")
+        return answer.strip()
+
+    def ask(self, *words):
+        self.process.stdin.write(" ".join(map(str, words)) + "\n")
+        self.process.stdin.flush()
+        return self.line()
+
+    def numbers(self, work):
+        return [float(v) for v in self.ask("numbers", work).split()]
+
+    def takes(self, work):
+        return self.works is None or work in self.works
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def agree(ours, theirs):
+    """Numbers of one work: each within 1e-3 of the largest."""
+    scale = max(map(abs, theirs))
+    return len(ours) == len(theirs) and all(abs(a - b) <= 1e-3 * scale for a, b in zip(ours, theirs))
+
+
+def tuned_environment():
+    environment = dict(KEEP_MEMORY)
+    if OPENBLAS.is_dir():
+        environment["LD_LIBRARY_PATH"] = str(OPENBLAS)
+    else:
+        print("no OpenBLAS for OpenMP (Debian: libopenblas0-openmp): the peers are tuned without it")
+    return environment
+
+
+def peers(threads, build):
+    """The peers that are there; a line for each that is missing. `build`: the folder of graft's programs."""
+    python = os.environ.get("GRAFT_PEER_PYTHON", "/usr/bin/python3")
+    script = [python, str(HERE / "peers" / "pytorch.py"), str(threads)]
+    tuned = tuned_environment()
+    found = []
+    if subprocess.run([python, "-c", "import torch"], stderr=subprocess.DEVNULL).returncode == 0:
+        found += [Side("pytorch installed", script, threads, lists=False), Side("pytorch tuned", script + ["tuned"], threads, tuned, lists=False)]
+    else:
+        print("no PyTorch (Debian: python3-torch): its rows are left out")
+    for name, program, package in (("dlib", "peer_dlib", "libdlib-dev"), ("tiny-dnn", "peer_tiny_dnn", "tiny-dnn libcereal-dev libgemmlowp-dev")):
+        if (build / program).exists():
+            found.append(Side(name, [str(build / program)], threads, tuned))
+        else:
+            print(f"no {name} (Debian: {package}): its rows are left out")
+    return found
