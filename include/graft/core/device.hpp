@@ -2,7 +2,7 @@
 /// \file device.hpp  Device tags: kernels of the same name are overloaded on them.
 #include "graft/config.hpp"
 
-GRAFT_BEGIN
+GRAFT_SHARED_BEGIN
 
 /// Runs on the processor: OpenMP threads and SIMD vectors.
 struct Cpu {};
