@@ -2,37 +2,12 @@
 /// \file optimizers.hpp  Optimiser steps on the GPU: one kernel over a model's whole flat buffer, with the rules of
 /// optim/{sgd,adam,rmsprop}.hpp. Each also sets the gradients to zero, those of segments that are not trained included.
 #include "graft/core/cuda.hpp"
+#include "graft/core/flat_parameters.hpp"
 
 #include <cstddef>
 #include <cstdint>
 
 GRAFT_CUDA_BEGIN
-
-/// One named array of the flat buffer.
-struct FlatSegment {
-  std::ptrdiff_t begin = 0;
-  std::ptrdiff_t end = 0;
-  double rate = 1.0;  ///< multiplies the learning rate: Optimizer::multiply
-  bool trainable = true;
-  bool decays = true;
-};
-
-/// A model's flat buffers. `segments` (device or managed memory) are in the order of `begin` and do not overlap; numbers
-/// between them are left alone.
-template <class T>
-struct FlatParameters {
-  T* value = nullptr;
-  T* gradient = nullptr;
-  std::ptrdiff_t size = 0;
-  const FlatSegment* segments = nullptr;
-  int count = 0;  ///< of segments, at least 1
-};
-
-/// Scales gradients down to `norm` where the root of *squares is larger; norm 0: never.
-struct Clip {
-  double norm = 0.0;
-  const double* squares = nullptr;  ///< device or managed memory: what sum_gradient_squares gave
-};
 
 /// *squares = (add ? *squares : 0) + sum over the trained segments of gradient^2, in double and in a fixed order.
 template <class T>
