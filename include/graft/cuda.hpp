@@ -12,7 +12,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 
 GRAFT_BEGIN
 namespace detail {
@@ -85,15 +84,7 @@ class CudaAccelerator final : public Accelerator<T> {
   void blend(std::size_t count, T keep, T take, const T* x, T* y) const override {
     cuda::blend(Cuda{}, count, keep, take, x, y);
   }
-  void copy_rows(const RowCopy& how, const T* from, T* to) const override {
-    to_host(this, "copies of rows");
-    for (std::size_t block = 0; block < how.blocks; ++block) {
-      for (std::size_t row = 0; row < how.rows; ++row) {
-        std::memcpy(to + block * how.to_block + row * how.to_row, from + block * how.from_block + row * how.from_row,
-                    how.numbers * sizeof(T));
-      }
-    }
-  }
+  void copy_rows(const RowCopy& how, const T* from, T* to) const override { cuda::copy_rows(Cuda{}, how, from, to); }
   void weigh(double weight_a, const T* a, double weight_b, const T* b, T* out) const override {
     cuda::weigh(Cuda{}, weight_a, a, weight_b, b, out);
   }

@@ -265,9 +265,8 @@ inline void Block::misuse(const std::string& what) {
                "): " + what + ".");
 }
 
-/// Runs kernel<<<grid, shape>>>(arguments...).
 template <class... P>
-void launch(void (*kernel)(P...), dim3 grid, dim3 shape, P... arguments) {
+void launch_now(void (*kernel)(P...), dim3 grid, dim3 shape, P... arguments) {
   const std::lock_guard lock(one_at_a_time);
   gridDim = grid;
   blockDim = shape;
@@ -278,6 +277,15 @@ void launch(void (*kernel)(P...), dim3 grid, dim3 shape, P... arguments) {
                     static_cast<unsigned>(at / (std::size_t{grid.x} * grid.y)));
     block.run(shape, [&] { kernel(arguments...); });
   }
+}
+
+/// Runs kernel<<<grid, shape>>>(arguments...).
+template <class... P>
+void launch(void (*kernel)(P...), dim3 grid, dim3 shape, P... arguments) {
+  if (later)
+    asked().emplace_back([=] { launch_now<P...>(kernel, grid, shape, arguments...); });
+  else
+    launch_now<P...>(kernel, grid, shape, arguments...);
 }
 
 }  // namespace emulate

@@ -1,6 +1,8 @@
 #pragma once
 /// \file emulated_api.hpp  The functions of the CUDA runtime that core/cuda needs, on the processor's memory, and a device
 /// whose faults a test can choose.
+#include "cuda/later.hpp"
+
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
@@ -39,6 +41,7 @@ inline cudaError_t take(void** to, std::size_t bytes) {
   void* memory = nullptr;
   if (device.used + bytes > device.total || posix_memalign(&memory, 256, bytes) != 0) return cudaErrorMemoryAllocation;
   std::memset(memory, 0xFF, bytes);
+  if (later) blocks.add(memory, bytes);
   *to = memory;
   return cudaSuccess;
 }
@@ -60,6 +63,10 @@ inline cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
 inline cudaError_t cudaMallocManaged(void** to, std::size_t bytes) { return emulate::take(to, bytes); }
 inline cudaError_t cudaMalloc(void** to, std::size_t bytes) { return emulate::take(to, bytes); }
 inline cudaError_t cudaFree(void* memory) {
+  if (emulate::later) {
+    emulate::run_all();
+    emulate::blocks.remove(memory);
+  }
   std::free(memory);
   return cudaSuccess;
 }
@@ -68,14 +75,20 @@ inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
   return cudaSuccess;
 }
 inline cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }
-inline cudaError_t cudaStreamSynchronize(cudaStream_t) { return emulate::take_fault(); }
+inline cudaError_t cudaStreamSynchronize(cudaStream_t) {
+  emulate::run_all();
+  return emulate::take_fault();
+}
 inline cudaError_t cudaGetLastError() { return emulate::take_fault(); }
 inline cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind, cudaStream_t) {
-  std::memmove(to, from, bytes);
+  emulate::copy(to, from, bytes);
   return cudaSuccess;
 }
 inline cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t) {
-  std::memset(to, value, bytes);
+  if (emulate::later)
+    emulate::asked().emplace_back([=] { std::memset(to, value, bytes); });
+  else
+    std::memset(to, value, bytes);
   return cudaSuccess;
 }
 inline const char* cudaGetErrorString(cudaError_t error) {

@@ -128,12 +128,12 @@ struct Halve {
 
 }  // namespace
 
-TEST_CASE("every op on Cuda gives the CPU's outputs, gradients and statistics", "[cuda]") {
+TEST_CASE("every op on Cuda gives the CPU's outputs, gradients and statistics", "[cuda][engine]") {
   compare_ops<double>();
   compare_ops<float>();
 }
 
-TEST_CASE("a step on Cuda allocates nothing after the first", "[cuda]") {
+TEST_CASE("a step on Cuda allocates nothing after the first", "[cuda][allocations]") {
   for (const auto& op : support::makers<Cuda>(ops)) {
     Bench<float> bench(op);
     INFO(bench.net->name);
@@ -145,7 +145,7 @@ TEST_CASE("a step on Cuda allocates nothing after the first", "[cuda]") {
   }
 }
 
-TEST_CASE("every loss on Cuda gives the CPU's value and gradients", "[cuda]") {
+TEST_CASE("every loss on Cuda gives the CPU's value and gradients", "[cuda][engine]") {
   const ClassLabels<> y{labels.data(), 10};
   compare_loss([&](auto&, const auto& z, const auto&) { return cross_entropy(z, y); });
   compare_loss([&](auto&, const auto& z, const auto&) {
@@ -179,7 +179,7 @@ TEST_CASE("every loss on Cuda gives the CPU's value and gradients", "[cuda]") {
   compare_loss([&](auto&, const auto&, const auto& f) { return mean_difference(f.source(), f.target()); });
 }
 
-TEST_CASE("losses without a kernel run on the CPU, on Cuda's numbers", "[cuda]") {
+TEST_CASE("losses without a kernel run on the CPU, on Cuda's numbers", "[cuda][engine]") {
   compare_loss([](auto&, const auto&, const auto& f) { return central_moment_discrepancy(f.source(), f.target()); });
   compare_loss([](auto&, const auto& z, const auto&) { return minimum_class_confusion(z); });
   compare_loss([](auto&, const auto& z, const auto& f) { return joint_mmd(f, z); });
@@ -187,7 +187,7 @@ TEST_CASE("losses without a kernel run on the CPU, on Cuda's numbers", "[cuda]")
   compare_loss([](auto&, const auto&, const auto& f) { return mmd(f.source(), f.target(), Convention::skada); });
 }
 
-TEST_CASE("sums, weights and squares of losses work on Cuda", "[cuda]") {
+TEST_CASE("sums, weights and squares of losses work on Cuda", "[cuda][engine]") {
   const ClassLabels<> y{labels.data(), 10};
   compare_loss([&](auto&, const auto& z, const auto& f) {
     return 0.3 * cross_entropy(z, y) + square(mmd(f.source(), f.target())) - 2.0 * (0.5 * entropy(z) - 0.1 * entropy(z));
@@ -195,7 +195,7 @@ TEST_CASE("sums, weights and squares of losses work on Cuda", "[cuda]") {
   compare_loss([](auto&, const auto&, const auto& f) { return mmd(f.rows(0, 5), f.rows(5, 5), Convention::tllib); });
 }
 
-TEST_CASE("every optimiser on Cuda makes the CPU's steps", "[cuda]") {
+TEST_CASE("every optimiser on Cuda makes the CPU's steps", "[cuda][engine]") {
   compare_optimizer(
       [](auto&... m) { return Sgd<double>({.learning_rate = 0.1, .momentum = 0.9, .weight_decay = 0.01}, m...); });
   compare_optimizer([](auto&... m) {
@@ -208,7 +208,7 @@ TEST_CASE("every optimiser on Cuda makes the CPU's steps", "[cuda]") {
   compare_optimizer([](auto&... m) { return Adagrad<double>({.learning_rate = 0.01}, m...); });
 }
 
-TEST_CASE("a penalty on weights and a layer for the CPU alone work on Cuda", "[cuda]") {
+TEST_CASE("a penalty on weights and a layer for the CPU alone work on Cuda", "[cuda][engine]") {
   using N = Net<Vector<6>, Dense<5>, Halve, Dense<4>>;
   const auto run = [](auto& model) {
     const auto x = numbers<double>(10 * 6, 3);
@@ -224,7 +224,7 @@ TEST_CASE("a penalty on weights and a layer for the CPU alone work on Cuda", "[c
   CHECK(reference::error(run(cuda), run(cpu)) < 1e-11);
 }
 
-TEST_CASE("models of two devices in one step are refused", "[cuda]") {
+TEST_CASE("models of two devices in one step are refused", "[cuda][engine]") {
   Model<Body, Cuda> body{{.name = "body"}};
   Model<Head, Cpu> head{{.name = "head"}};
   Model<Head, Cuda> same;

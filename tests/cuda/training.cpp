@@ -71,7 +71,7 @@ void load(M& model, const std::string& bytes) {
 
 }  // namespace
 
-TEST_CASE("a DANN's steps on Cuda are the CPU's", "[cuda]") {
+TEST_CASE("a DANN's steps on Cuda are the CPU's", "[cuda][engine]") {
   for (const DomainNorm norm : {DomainNorm::joint, DomainNorm::separate, DomainNorm::per_domain, DomainNorm::frozen}) {
     Trained<Cpu, double> cpu;
     Trained<Cuda, double> cuda;
@@ -82,7 +82,7 @@ TEST_CASE("a DANN's steps on Cuda are the CPU's", "[cuda]") {
   }
 }
 
-TEST_CASE("a DANN's steps on Cuda allocate nothing after the first", "[cuda]") {
+TEST_CASE("a DANN's steps on Cuda allocate nothing after the first", "[cuda][allocations]") {
   Trained<Cuda, float> cuda;
   cuda.losses.reserve(100);
   cuda.step();
@@ -92,7 +92,7 @@ TEST_CASE("a DANN's steps on Cuda allocate nothing after the first", "[cuda]") {
   CHECK(cuda.tape.capacity() == held);
 }
 
-TEST_CASE("a label out of range on Cuda is an Error", "[cuda]") {
+TEST_CASE("a label out of range on Cuda is an Error", "[cuda][engine]") {
   Model<Labels, Cuda> labels;
   const auto x = numbers<float>(2 * Labels::input.size(), 5);
   const int y[] = {1, 3};
@@ -101,7 +101,7 @@ TEST_CASE("a label out of range on Cuda is an Error", "[cuda]") {
                     Catch::Matchers::Contains("the label of row 1 is 3"));
 }
 
-TEST_CASE("weights go from device to device: checkpoint, copy_weights, deploy", "[cuda]") {
+TEST_CASE("weights go from device to device: checkpoint, copy_weights, deploy", "[cuda][engine]") {
   Trained<Cuda, double> cuda;
   cuda.tape.domain_norm = DomainNorm::per_domain;
   for (int i = 0; i < 3; ++i) cuda.step();
@@ -129,7 +129,7 @@ TEST_CASE("weights go from device to device: checkpoint, copy_weights, deploy", 
   CHECK(reference::error(z, y) < 1e-10);
 }
 
-TEST_CASE("named outputs, predict_at and frozen layers work on Cuda", "[cuda]") {
+TEST_CASE("named outputs, predict_at and frozen layers work on Cuda", "[cuda][engine]") {
   const auto x = numbers<double>(4 * Body::input.size(), 5);
   const auto run = [&](auto& model) {
     Tape<double> tape;
@@ -146,7 +146,7 @@ TEST_CASE("named outputs, predict_at and frozen layers work on Cuda", "[cuda]") 
   CHECK(reference::error(run(cuda), run(cpu)) < 1e-10);
 }
 
-TEST_CASE("averages of weights and statistics counted anew are the CPU's on Cuda", "[cuda]") {
+TEST_CASE("averages of weights and statistics counted anew are the CPU's on Cuda", "[cuda][engine]") {
   const auto run = [&]<class Device>(Device) {
     Trained<Device, float> trained;
     Model<Body, Device> body;
@@ -164,7 +164,7 @@ TEST_CASE("averages of weights and statistics counted anew are the CPU's on Cuda
   CHECK(reference::error(run(Cuda{}), run(Cpu{})) < 1e-4);
 }
 
-TEST_CASE("methods of transfer/ train on Cuda as on the CPU", "[cuda]") {
+TEST_CASE("methods of transfer/ train on Cuda as on the CPU", "[cuda][engine]") {
   const auto problem = toy::spurious();
   struct Heads : Net<toy::Body::output, Dense<2>> {};
   const auto fit = [&](auto&& make, auto& features, auto& labels, auto& domains) {

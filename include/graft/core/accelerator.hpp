@@ -18,13 +18,6 @@ GRAFT_BEGIN
 template <class T>
 class DeviceLosses;
 
-/// Rows of `numbers` numbers within blocks of rows: how far apart rows and blocks stand on either side of a copy.
-struct RowCopy {
-  std::size_t blocks = 1, rows = 0, numbers = 0;
-  std::size_t from_row = 0, from_block = 0;
-  std::size_t to_row = 0, to_block = 0;
-};
-
 /// Pointers are the device's or managed memory unless said otherwise. Nothing waits but synchronise() and fetch(); what was
 /// asked for runs in the order in which it was asked.
 template <class T>

@@ -18,6 +18,7 @@ void copy(Cuda, std::size_t bytes, const void* from, void* to) {
   template void scale_by<T>(Cuda, std::size_t, T, T*);                                                                    \
   template void blend<T>(Cuda, std::size_t, T, T, const T*, T*);                                                          \
   template void fill<T>(Cuda, std::size_t, T, T*);                                                                        \
+  template void copy_rows<T>(Cuda, const RowCopy&, const T*, T*);                                                         \
   template void weigh<T>(Cuda, double, const T*, double, const T*, T*);                                                   \
   template void multiply<T>(Cuda, const T*, const T*, T*);                                                                \
   template void sum_gradient_squares<T>(Cuda, const FlatParameters<T>&, bool, double*);                                   \

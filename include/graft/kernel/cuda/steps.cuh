@@ -31,6 +31,17 @@ struct Fill {
   __device__ void operator()(std::ptrdiff_t i) const { y[i] = number; }
 };
 template <class T>
+struct CopyRows {
+  RowCopy how;
+  const T* from;
+  T* to;
+  __device__ void operator()(std::ptrdiff_t i) const {
+    const std::size_t at = static_cast<std::size_t>(i) % how.numbers, row = static_cast<std::size_t>(i) / how.numbers;
+    const std::size_t block = row / how.rows, in_block = row % how.rows;
+    to[block * how.to_block + in_block * how.to_row + at] = from[block * how.from_block + in_block * how.from_row + at];
+  }
+};
+template <class T>
 struct Weigh {
   double weight_a, weight_b;
   const T* a;
@@ -168,6 +179,11 @@ void blend(Cuda, std::size_t count, T keep, T take, const T* x, T* y) {
 template <class T>
 void fill(Cuda, std::size_t count, T number, T* y) {
   detail::each("fill", static_cast<std::ptrdiff_t>(count), detail::Fill<T>{number, y});
+}
+template <class T>
+void copy_rows(Cuda, const RowCopy& how, const T* from, T* to) {
+  detail::each("copy_rows", static_cast<std::ptrdiff_t>(how.blocks * how.rows * how.numbers),
+               detail::CopyRows<T>{how, from, to});
 }
 template <class T>
 void weigh(Cuda, double weight_a, const T* a, double weight_b, const T* b, T* out) {

@@ -26,6 +26,9 @@ void clear(Cuda, std::size_t bytes, void* to);
 /// Copies bytes between any two of host, device and managed memory, in stream order: rows are joined by two calls. From host
 /// memory that is not pinned it returns when the bytes have been read.
 void copy(Cuda, std::size_t bytes, const void* from, void* to);
+/// Rows of one array into another's: channels put together or taken apart, an image into its frame.
+template <class T>
+void copy_rows(Cuda, const RowCopy& how, const T* from, T* to);
 /// out = weight_a * *a + weight_b * *b, single numbers (b null: left out): sums of losses.
 template <class T>
 void weigh(Cuda, double weight_a, const T* a, double weight_b, const T* b, T* out);
