@@ -47,25 +47,30 @@ void labelled(int n, int classes, double smoothing, bool weighted, bool ignoring
       });
 }
 
+template <class T>
 void maximum_mean(int nx, int ny, int d, const MmdOptions& options, double scale = 1.0, double apart = 0.5, bool want_x = true,
                   bool want_y = true) {
-  device::compare_both("mmd of " + std::to_string(nx) + " and " + std::to_string(ny) + " x " + std::to_string(d) +
-                           ", estimator " + std::to_string(static_cast<int>(options.estimator)) + ", scale " +
-                           std::to_string(scale),
-                       [&](auto zero, auto tag, auto& results) {
-                         using T = decltype(zero);
-                         const std::size_t width = static_cast<std::size_t>(d);
-                         auto of_x = reference::normal<double>(static_cast<std::size_t>(nx) * width, 1);
-                         auto of_y = reference::normal<double>(static_cast<std::size_t>(ny) * width, 2);
-                         std::vector<T> a, b;
-                         for (const double v : of_x) a.push_back(static_cast<T>(scale * v));
-                         for (const double v : of_y) b.push_back(static_cast<T>(scale * (1.3 * v + apart)));
-                         Array<T> x(a), y(b), dx(a.size()), dy(b.size());
-                         BOTH(tag, results, mmd, nx, ny, d, read(x), read(y), options, want_x ? dx.data() : nullptr,
-                              want_y ? dy.data() : nullptr);
-                         results.push_back(dx.get());
-                         results.push_back(dy.get());
-                       });
+  device::compare<T>("mmd of " + std::to_string(nx) + " and " + std::to_string(ny) + " x " + std::to_string(d) +
+                         ", estimator " + std::to_string(static_cast<int>(options.estimator)) + ", scale " +
+                         std::to_string(std::log10(scale)),
+                     [&](auto tag, auto& results) {
+                       const std::size_t width = static_cast<std::size_t>(d);
+                       const auto of_x = reference::normal<double>(static_cast<std::size_t>(nx) * width, 1);
+                       const auto of_y = reference::normal<double>(static_cast<std::size_t>(ny) * width, 2);
+                       std::vector<T> a, b;
+                       for (const double v : of_x) a.push_back(static_cast<T>(scale * v));
+                       for (const double v : of_y) b.push_back(static_cast<T>(scale * (1.3 * v + apart)));
+                       Array<T> x(a), y(b), dx(a.size()), dy(b.size());
+                       BOTH(tag, results, mmd, nx, ny, d, read(x), read(y), options, want_x ? dx.data() : nullptr,
+                            want_y ? dy.data() : nullptr);
+                       results.push_back(dx.get());
+                       results.push_back(dy.get());
+                     });
+}
+void maximum_mean_both(int nx, int ny, int d, const MmdOptions& options, double apart = 0.5, bool want_x = true,
+                       bool want_y = true) {
+  maximum_mean<double>(nx, ny, d, options, 1.0, apart, want_x, want_y);
+  maximum_mean<float>(nx, ny, d, options, 1.0, apart, want_x, want_y);
 }
 
 void moments(int nx, int ny, int d, bool wanted = true) {
@@ -158,27 +163,29 @@ TEST_CASE("cuda: sums longer than one piece") {
 TEST_CASE("cuda: mmd, every estimator") {
   using kernel::Estimator;
   for (const auto estimator : {Estimator::biased, Estimator::unbiased}) {
-    maximum_mean(2, 3, 1, {.estimator = estimator});
-    maximum_mean(17, 9, 5, {.estimator = estimator});
-    maximum_mean(40, 33, 70, {.estimator = estimator}, 1.0, 3.0);
-    maximum_mean(12, 12, 17, {.estimator = estimator, .gamma = {0.02, 0.1, 3.0}});
+    maximum_mean_both(2, 3, 1, {.estimator = estimator});
+    maximum_mean_both(17, 9, 5, {.estimator = estimator});
+    maximum_mean_both(40, 33, 70, {.estimator = estimator}, 3.0);
+    maximum_mean_both(12, 12, 17, {.estimator = estimator, .gamma = {0.02, 0.1, 3.0}});
   }
-  maximum_mean(1, 1, 3, {});
+  maximum_mean_both(1, 1, 3, {});
   for (const auto estimator : {Estimator::linear_time, Estimator::linear_cyclic}) {
-    maximum_mean(2, 2, 3, {.estimator = estimator});
-    maximum_mean(18, 18, 33, {.estimator = estimator});
-    maximum_mean(8, 8, 5, {.estimator = estimator, .gamma = {0.05}});
+    maximum_mean_both(2, 2, 3, {.estimator = estimator});
+    maximum_mean_both(18, 18, 33, {.estimator = estimator});
+    maximum_mean_both(8, 8, 5, {.estimator = estimator, .gamma = {0.05}});
   }
-  maximum_mean(17, 9, 5, {}, 1.0, 0.5, true, false);
-  maximum_mean(17, 9, 5, {}, 1.0, 0.5, false, true);
-  maximum_mean(17, 9, 5, {}, 1.0, 0.5, false, false);
+  maximum_mean_both(17, 9, 5, {}, 0.5, true, false);
+  maximum_mean_both(17, 9, 5, {}, 0.5, false, true);
+  maximum_mean_both(17, 9, 5, {}, 0.5, false, false);
 }
 
 TEST_CASE("cuda: mmd of numbers whose squares leave the range") {
   using kernel::Estimator;
-  for (const double scale : {1e25, 1e-25}) {
-    maximum_mean(9, 7, 5, {}, scale);
-    maximum_mean(8, 8, 5, {.estimator = Estimator::linear_time}, scale);
+  for (const int sign : {1, -1}) {
+    maximum_mean<double>(9, 7, 5, {}, std::pow(10.0, 140 * sign));
+    maximum_mean<double>(8, 8, 5, {.estimator = Estimator::linear_time}, std::pow(10.0, 140 * sign));
+    maximum_mean<float>(9, 7, 5, {}, std::pow(10.0, 25 * sign));
+    maximum_mean<float>(8, 8, 5, {.estimator = Estimator::linear_time}, std::pow(10.0, 25 * sign));
   }
 }
 

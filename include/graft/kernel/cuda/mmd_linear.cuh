@@ -60,7 +60,7 @@ struct PairRow {
       T value, minus_slope;
       kernel_sum(*facts, static_cast<T>(d2), value, minus_slope);
       loss += sign * static_cast<double>(value);
-      if (lane == 0) slopes[4 * pair + t] = static_cast<T>(-2.0 * sign / count / facts->unit / facts->unit) * minus_slope;
+      if (lane == 0) slopes[4 * pair + t] = static_cast<T>(-2.0 * sign / count) * minus_slope;
     }
     if (lane == 0) losses[pair] = facts->unit == facts->unit ? loss : facts->unit;
   }
@@ -78,13 +78,14 @@ struct PairPull {
   T* to;
   __device__ void operator()(std::ptrdiff_t i) const {
     const std::ptrdiff_t row = i / d, k = i % d;
-    const T bad = facts->unit == facts->unit ? T{0} : static_cast<T>(facts->unit);
-    T sum = bad;
+    const double unit = facts->unit, here = static_cast<double>(own[i]);
+    double sum = unit == unit ? 0.0 : unit;
     const auto add = [&](std::ptrdiff_t pair, bool is_first) {
       const std::ptrdiff_t mate = (is_first ? pairs.second(pair) : pairs.first(pair)) * d + k;
       const T* s = slopes + 4 * pair;
       const T cross = is_first == of_x ? s[2] : s[3];
-      sum += (of_x ? s[0] : s[1]) * (own[i] - own[mate]) + cross * (own[i] - other[mate]);
+      sum += static_cast<double>(of_x ? s[0] : s[1]) * ((here - static_cast<double>(own[mate])) / unit) +
+             static_cast<double>(cross) * ((here - static_cast<double>(other[mate])) / unit);
     };
     if (pairs.ring) {
       add(row, true);
@@ -92,7 +93,7 @@ struct PairPull {
     } else {
       add(row / 2, row % 2 == 0);
     }
-    to[i] = sum;
+    to[i] = static_cast<T>(sum / unit);
   }
 };
 
