@@ -22,12 +22,12 @@ find_package(CUDAToolkit REQUIRED)
 set(folder ${CMAKE_CURRENT_SOURCE_DIR}/include/graft/kernel/cuda)
 add_library(graft_cuda STATIC ${folder}/layers.cu ${folder}/losses.cu ${folder}/products.cu ${folder}/runtime.cu ${folder}/steps.cu)
 add_library(graft::cuda ALIAS graft_cuda)
-target_compile_features(graft_cuda PRIVATE cuda_std_20)
-set_target_properties(graft_cuda PROPERTIES EXPORT_NAME cuda CUDA_EXTENSIONS OFF POSITION_INDEPENDENT_CODE ON)
+set_target_properties(graft_cuda PROPERTIES EXPORT_NAME cuda POSITION_INDEPENDENT_CODE ON)
+set_property(TARGET graft_cuda PROPERTY CUDA_STANDARD) # given below: CMake does not know that new compilers of CUDA have C++20
 target_include_directories(graft_cuda PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/include)
 string(REPLACE ";" " " names "${CMAKE_CUDA_ARCHITECTURES}")
 target_compile_definitions(graft_cuda PRIVATE "GRAFT_CUDA_ARCHITECTURES=\"${names}\"" INTERFACE GRAFT_WITH_CUDA)
-target_compile_options(graft_cuda PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr -Xcompiler=-Wall,-Wextra>
+target_compile_options(graft_cuda PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20 --expt-relaxed-constexpr -Xcompiler=-Wall,-Wextra>
                                           $<$<AND:$<COMPILE_LANGUAGE:CUDA>,$<CONFIG:Release>>:-O3>)
 target_link_libraries(graft_cuda PUBLIC CUDA::cudart_static INTERFACE graft)
 install(TARGETS graft_cuda ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
