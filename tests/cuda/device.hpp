@@ -24,7 +24,7 @@ class Array {
       : size_(from.size()), data_(static_cast<T*>(graft::cuda::allocate(size_ * sizeof(T)))) {
     if (size_ != 0) std::memcpy(data_, from.data(), size_ * sizeof(T));
   }
-  explicit Array(std::size_t count, T value = T{77}) : Array(std::vector<T>(count, value)) {}
+  explicit Array(std::size_t count, T value = T(77)) : Array(std::vector<T>(count, value)) {}
   Array(const Array&) = delete;
   Array& operator=(const Array&) = delete;
   ~Array() { graft::cuda::release(data_); }
@@ -39,6 +39,12 @@ class Array {
   std::size_t size_;
   T* data_;
 };
+
+/// An array as a kernel reads it.
+template <class T>
+const T* read(Array<T>& array) {
+  return array.data();
+}
 
 /// How near a kernel must come to the CPU's, of the largest number.
 template <class T>

@@ -8,6 +8,7 @@
 #define GRAFT_CUDA_EMULATED 1
 
 #include "cuda/emulated_api.hpp"
+#include "cuda/fibers.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -15,22 +16,11 @@
 #include <cstdlib>
 #include <memory>
 #include <mutex>
+#include <numeric>
 #include <source_location>
 #include <stdexcept>
 #include <string>
-#include <ucontext.h>
 #include <vector>
-
-#if defined(__SANITIZE_ADDRESS__)
-#define GRAFT_EMULATE_ASAN
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define GRAFT_EMULATE_ASAN
-#endif
-#endif
-#ifdef GRAFT_EMULATE_ASAN
-#include <sanitizer/common_interface_defs.h>
-#endif
 
 #define __global__
 #define __device__
@@ -63,7 +53,6 @@ struct Thread {
   State state = State::fresh;
   Fiber* fiber = nullptr;
   std::source_location where;
-  unsigned mask = 0;
 };
 
 /// The block that runs, its fibers, and what its warps exchange.
@@ -76,13 +65,12 @@ class Block {
     const std::size_t count = std::size_t{shape.x} * shape.y * shape.z;
     threads_.assign(count, Thread{});
     places_.resize(count);
+    const std::size_t stride = std::gcd(count, std::size_t{7}) == 1 ? 7 : 5;  // warps are of 32: one of them permutes
     for (std::size_t i = 0; i < count; ++i) {
       threads_[i].index = dim3(static_cast<unsigned>(i) % shape.x, static_cast<unsigned>(i) / shape.x % shape.y,
                                static_cast<unsigned>(i) / (shape.x * shape.y));
-      const std::size_t odd = i * 7 % count;  // a permutation where 7 does not divide the count
-      places_[i] = order == Order::forward ? i : order == Order::backward ? count - 1 - i : count % 7 == 0 ? i ^ 1 : odd;
+      places_[i] = order == Order::forward ? i : order == Order::backward ? count - 1 - i : i * stride % count;
     }
-    if (order == Order::scattered && count % 7 == 0 && count % 2 != 0) places_[count - 1] = count - 1;
     exchanged_.assign(2 * count, Slot{});
     parity_.assign(count, 0);
     body_ = [](const void* raw) { (*static_cast<const Body*>(raw))(); };
@@ -98,11 +86,10 @@ class Block {
   }
 
   /// Called in a fiber: stands until the others have come.
-  void stand(State state, std::source_location where, unsigned mask = 0) {
+  void stand(State state, std::source_location where) {
     Thread& t = threads_[current_];
     t.state = state;
     t.where = where;
-    t.mask = mask;
     leave();
   }
   template <class V>
@@ -141,16 +128,13 @@ class Block {
   std::size_t next_ = 0;
   void (*body_)(const void*) = nullptr;
   const void* argument_ = nullptr;
-  ucontext_t scheduler_{};
-  [[maybe_unused]] const void* scheduler_stack_ = nullptr;
-  [[maybe_unused]] std::size_t scheduler_bytes_ = 0;
+  Context scheduler_;
 };
 
 struct Fiber {
-  ucontext_t context{};
+  Context context;
   std::unique_ptr<char[]> stack{new char[Block::stack_bytes]};
   bool started = false;
-  [[maybe_unused]] void* fake = nullptr;
 };
 
 inline Block block;
@@ -167,39 +151,17 @@ inline void Block::resume(std::size_t place) {
     idle_.pop_back();
     if (!t.fiber->started) {
       t.fiber->started = true;
-      getcontext(&t.fiber->context);
-      t.fiber->context.uc_stack.ss_sp = t.fiber->stack.get();
-      t.fiber->context.uc_stack.ss_size = stack_bytes;
-      t.fiber->context.uc_link = nullptr;
-      makecontext(&t.fiber->context, &Block::enter, 0);
+      t.fiber->context.start(t.fiber->stack.get(), stack_bytes, &Block::enter);
     }
   }
   t.state = State::ready;
   current_ = place;
   threadIdx = t.index;
-#ifdef GRAFT_EMULATE_ASAN
-  void* fake = nullptr;
-  __sanitizer_start_switch_fiber(&fake, t.fiber->stack.get(), stack_bytes);
-#endif
-  swapcontext(&scheduler_, &t.fiber->context);
-#ifdef GRAFT_EMULATE_ASAN
-  __sanitizer_finish_switch_fiber(fake, nullptr, nullptr);
-#endif
+  switch_to(scheduler_, t.fiber->context);
 }
-inline void Block::leave() {
-  Fiber* own = threads_[current_].fiber;
-#ifdef GRAFT_EMULATE_ASAN
-  __sanitizer_start_switch_fiber(&own->fake, scheduler_stack_, scheduler_bytes_);
-#endif
-  swapcontext(&own->context, &scheduler_);
-#ifdef GRAFT_EMULATE_ASAN
-  __sanitizer_finish_switch_fiber(own->fake, &scheduler_stack_, &scheduler_bytes_);
-#endif
-}
+inline void Block::leave() { switch_to(threads_[current_].fiber->context, scheduler_); }
 inline void Block::enter() {
-#ifdef GRAFT_EMULATE_ASAN
-  __sanitizer_finish_switch_fiber(nullptr, &block.scheduler_stack_, &block.scheduler_bytes_);
-#endif
+  arrived(block.scheduler_);
   block.body_loop();
 }
 /// A fiber runs a thread to its end, then the next that has not begun: threads that never wait cost no switch.

@@ -6,6 +6,7 @@
 
 using namespace graft;
 using device::Array;
+using device::read;
 
 namespace {
 
@@ -24,8 +25,8 @@ void all_gemms(int m, int n, int k, double alpha, double beta) {
                            Array<T> a(reference::normal<T>(size(ta ? k : m, lda), 1)),
                                b(reference::normal<T>(size(tb ? n : k, ldb), 2));
                            Array<T> c(reference::normal<T>(size(m, ldc), 3));
-                           kernel::gemm(tag, ta, tb, m, n, k, static_cast<T>(alpha), static_cast<const T*>(a.data()), lda,
-                                        static_cast<const T*>(b.data()), ldb, static_cast<T>(beta), c.data(), ldc);
+                           kernel::gemm(tag, ta, tb, m, n, k, static_cast<T>(alpha), read(a), lda, read(b), ldb,
+                                        static_cast<T>(beta), c.data(), ldc);
                            results.push_back(c.get());
                          });
   }
@@ -40,11 +41,9 @@ void dense(int n, int in, int out, const Epilogue& epilogue, bool bias) {
         Array<T> b(reference::normal<T>(size(out), 3)), y(size(n, out)), dy(reference::normal<T>(size(n, out), 4));
         Array<T> dx(size(n, in)), dw(reference::normal<T>(size(in, out), 5)), db(reference::normal<T>(size(out), 6));
         const T* shift = bias ? b.data() : nullptr;
-        kernel::dense_forward(tag, n, in, out, static_cast<const T*>(x.data()), static_cast<const T*>(w.data()), shift,
-                              epilogue, y.data());
+        kernel::dense_forward(tag, n, in, out, read(x), read(w), shift, epilogue, y.data());
         results.push_back(y.get());
-        kernel::dense_backward(tag, n, in, out, static_cast<const T*>(x.data()), static_cast<const T*>(w.data()),
-                               static_cast<const T*>(y.data()), dy.data(), epilogue, dx.data(), dw.data(),
+        kernel::dense_backward(tag, n, in, out, read(x), read(w), read(y), dy.data(), epilogue, dx.data(), dw.data(),
                                bias ? db.data() : nullptr);
         for (auto* array : {&dy, &dx, &dw, &db}) results.push_back(array->get());
       });
@@ -71,14 +70,11 @@ void conv(const ConvExtents& e, const Epilogue& epilogue, bool bias = true, bool
         Array<T> b(reference::normal<T>(size(e.oc), 3)), y(outputs), dy(reference::normal<T>(outputs, 4));
         Array<T> dx(size(e.n, e.h, e.w, e.c)), dw(reference::normal<T>(weights, 5)), db(reference::normal<T>(size(e.oc), 6));
         Array<std::uint8_t> argmax(outputs);
-        kernel::conv2d_forward(tag, e, static_cast<const T*>(x.data()), static_cast<const T*>(w.data()),
-                               bias ? static_cast<const T*>(b.data()) : nullptr, epilogue, y.data(),
+        kernel::conv2d_forward(tag, e, read(x), read(w), bias ? read(b) : nullptr, epilogue, y.data(),
                                epilogue.pool ? argmax.data() : nullptr);
         results.push_back(y.get());
-        kernel::conv2d_backward(tag, e, static_cast<const T*>(x.data()), static_cast<const T*>(w.data()),
-                                static_cast<const T*>(y.data()), static_cast<const std::uint8_t*>(argmax.data()), dy.data(),
-                                epilogue, wants_dx ? dx.data() : nullptr, wants_dw ? dw.data() : nullptr,
-                                bias ? db.data() : nullptr);
+        kernel::conv2d_backward(tag, e, read(x), read(w), read(y), read(argmax), dy.data(), epilogue,
+                                wants_dx ? dx.data() : nullptr, wants_dw ? dw.data() : nullptr, bias ? db.data() : nullptr);
         for (auto* array : {&dx, &dw, &db}) results.push_back(array->get());
         if (!epilogue.pool) results.push_back(dy.get());
         const auto bytes = argmax.get();
@@ -102,8 +98,7 @@ TEST_CASE("cuda: a product large enough for large tiles") {
   device::compare<float>("gemm 2200 x 1025 x 3", [&](auto tag, auto& results) {
     const int m = 2200, n = 1025, k = 3;
     Array<float> a(reference::normal<float>(size(m, k), 1)), b(reference::normal<float>(size(k, n), 2)), c(size(m, n));
-    kernel::gemm(tag, false, false, m, n, k, 1.0f, static_cast<const float*>(a.data()), k, static_cast<const float*>(b.data()),
-                 n, 0.0f, c.data(), n);
+    kernel::gemm(tag, false, false, m, n, k, 1.0f, read(a), k, read(b), n, 0.0f, c.data(), n);
     results.push_back(c.get());
   });
 }
