@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <mutex>
 #include <numeric>
@@ -193,7 +194,7 @@ inline bool Block::release() {
   if (waiting == threads_.size()) {
     for (std::size_t i = 0; i < threads_.size(); ++i) {
       if (threads_[i].where.line() != threads_[0].where.line() ||
-          std::string(threads_[i].where.file_name()) != threads_[0].where.file_name())
+          std::strcmp(threads_[i].where.file_name(), threads_[0].where.file_name()) != 0)
         misuse("threads stand at different barriers: " + name(0) + " at line " + std::to_string(threads_[0].where.line()) +
                ", " + name(i) + " at line " + std::to_string(threads_[i].where.line()));
       threads_[i].state = State::ready;

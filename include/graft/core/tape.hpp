@@ -6,10 +6,10 @@
 #include "graft/core/arena.hpp"
 #include "graft/core/error.hpp"
 #include "graft/core/model.hpp"
+#include "graft/core/tape_memory.hpp"
 #include "graft/core/var.hpp"
 #include "graft/core/vector_math.hpp"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -53,7 +53,11 @@ struct NetTakesAnotherShape {
 /// A step ends with backward(); the next recording starts a new one and invalidates what the last one returned.
 /// The first model of a step decides the device: all models of a step are on one.
 template <class T = float>
-class Tape {
+class Tape : public TapeMemory<T> {
+  using TapeMemory<T>::arena_;
+  using TapeMemory<T>::device_;
+  using TapeMemory<T>::decided_;
+
  public:
   Tape() = default;
   Tape(const Tape&) = delete;
@@ -108,52 +112,14 @@ class Tape {
   /// The step number: dropout draws from (model's seed, step), so a resumed run sets it.
   [[nodiscard]] std::uint64_t step() const { return step_; }
   void set_step(std::uint64_t step) { step_ = step; }
-  /// Memory held.
-  [[nodiscard]] std::size_t capacity() const { return arena_.capacity(); }
 
   // ---- for those who write operations --------------------------------------------------------------------------------------
-  Arena& arena() { return arena_; }
   /// Gives a loss a name, by which an audit finds it: a literal.
   void name(Node<T>& node, const char* name) {
     node.name = name;
     named_.push_back(&node);
   }
   [[nodiscard]] const std::vector<Node<T>*>& named() const { return named_; }
-  /// What the step runs on; null: the Cpu.
-  [[nodiscard]] const Accelerator<T>* device() const { return device_; }
-  /// Waits for the device, so that the host may read and write numbers of the step.
-  void synchronise() const {
-    if (device_ != nullptr) device_->synchronise();
-  }
-  /// Waits for the device, because the host does `what` in its place, and says so once: a literal.
-  void on_host(const char* what) const { detail::to_host(device_, what); }
-  /// The number that a loss's value points to.
-  [[nodiscard]] T read(const T* value) const {
-    if (device_ == nullptr) return *value;
-    T number;
-    device_->fetch(sizeof(T), value, &number);
-    return number;
-  }
-  /// `count` times one number, in the tape's memory.
-  T* filled(std::size_t count, T number) {
-    T* all = arena_.template take<T>(count);
-    device_ != nullptr ? device_->fill(count, number, all) : static_cast<void>(std::fill_n(all, count, number));
-    return all;
-  }
-  /// `count` numbers of the host, where the step's kernels can read them.
-  template <class E>
-  const E* brought(const E* from, std::size_t count) {
-    if (device_ == nullptr || from == nullptr) return from;
-    E* there = arena_.template take<E>(count);
-    device_->upload(count * sizeof(E), from, there);
-    return there;
-  }
-  /// Makes a node's numbers such.
-  void bring(Node<T>& node) {
-    if (!node.outside || device_ == nullptr) return;
-    node.value = brought(node.value, node.row * static_cast<std::size_t>(node.rows));
-    node.outside = false;
-  }
   /// Gives up what was recorded since the last step, as if it had never been.
   void discard() { ended_ = true; }
   /// Starts a new step if the last one has ended.
@@ -167,10 +133,7 @@ class Tape {
   /// Has the step run on `device`, that of the model `name`. Throws Error when it runs on another.
   void use(const Accelerator<T>* device, const std::string& name) {
     open();
-    if (decided_ && device == device_) return;
-    if (decided_ || !arena_.move_to(device)) refuse_device(device, name);
-    device_ = device;
-    decided_ = true;
+    this->decide(device, name, step_);
   }
   /// A new value, in the tape's memory.
   Node<T>* node(const T* value, std::size_t row, int rows, bool wanted) {
@@ -199,7 +162,7 @@ class Tape {
   Var<M::Network::output, K, T> run(M& model, View<T> in, int split, bool train_parameters) {
     using Out = Var<M::Network::output, K, T>;
     use(model.device(), model.label());
-    bring(*in.node);
+    this->bring(*in.node);
     const bool apart = domain_norm != DomainNorm::joint && domain_norm != DomainNorm::frozen;
     const bool own = domain_norm == DomainNorm::per_domain || domain_norm == DomainNorm::adabn;
     if constexpr (M::Network::statistic_arrays > 0) {
@@ -322,14 +285,6 @@ class Tape {
     }
     return node.gradient;
   }
-  [[noreturn]] GRAFT_COLD void refuse_device(const Accelerator<T>* device, const std::string& name) const {
-    const auto word = [](const Accelerator<T>* d) { return d != nullptr ? d->name() : "Cpu"; };
-    if (decided_)
-      fail("step ", step_, ": the model '", name, "' is on ", word(device), " but this step began on ", word(device_),
-           "; have all models of a step on one device.");
-    fail("step ", step_, ": the model '", name, "' is on ", word(device), " but this step began with numbers on ",
-         word(device_), "; record a model first, then losses without one.");
-  }
 
   template <class M>
   struct Call {
@@ -361,11 +316,8 @@ class Tape {
     }
   };
 
-  Arena arena_;
   std::vector<Node<T>*> named_;
   Record* last_ = nullptr;
-  const Accelerator<T>* device_ = nullptr;
-  bool decided_ = false;  ///< whether a model of this step has
   bool ended_ = true;
   std::uint64_t step_ = 0;
 };
