@@ -54,7 +54,7 @@ struct Normalise {
   T* y;
   int c;
   __device__ void operator()(std::ptrdiff_t at) const {
-    const int i = static_cast<int>(at % c);
+    const int i = Divided(at, c).rest;
     y[at] = gamma[i] * ((x[at] - mean[i]) * inverse[i]) + beta[i];
   }
 };
@@ -81,7 +81,7 @@ struct NormaliseRunning {
   T* y;
   int c;
   __device__ void operator()(std::ptrdiff_t at) const {
-    const int i = static_cast<int>(at % c);
+    const int i = Divided(at, c).rest;
     const T factor = gamma[i] / std::sqrt(variance[i] + epsilon);
     y[at] = x[at] * factor + (beta[i] - mean[i] * factor);
   }
@@ -130,7 +130,7 @@ struct DataGradient {
   T* dx;
   int c;
   __device__ void operator()(std::ptrdiff_t at) const {
-    const int i = static_cast<int>(at % c);
+    const int i = Divided(at, c).rest;
     const T normalised = (x[at] - mean[i]) * inverse[i];
     dx[at] = gamma[i] * inverse[i] *
              (dy[at] - static_cast<T>(sums[2 * i + 1] / rows) - normalised * static_cast<T>(sums[2 * i] / rows));
@@ -145,7 +145,7 @@ struct RunningGradient {
   T* dx;
   int c;
   __device__ void operator()(std::ptrdiff_t at) const {
-    const int i = static_cast<int>(at % c);
+    const int i = Divided(at, c).rest;
     dx[at] = gamma[i] / std::sqrt(variance[i] + epsilon) * dy[at];
   }
 };

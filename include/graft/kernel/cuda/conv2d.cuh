@@ -200,14 +200,12 @@ struct Unpool {
   T* out;
   Bend<T> act;
   __device__ void operator()(std::ptrdiff_t i) const {
-    const int channel = static_cast<int>(i % e.oc);
-    const std::ptrdiff_t pixel = i / e.oc;
-    const int ox = static_cast<int>(pixel % e.ow), oy = static_cast<int>(pixel / e.ow % e.oh);
+    const Place own(i, e.oc, e.ow, e.oh);
     const int wide = e.ow / 2, high = e.oh / 2;
     T g{0};
-    if (ox / 2 < wide && oy / 2 < high) {
-      const std::ptrdiff_t at = ((pixel / e.ow / e.oh * high + oy / 2) * wide + ox / 2) * e.oc + channel;
-      if (argmax[at] == oy % 2 * 2 + ox % 2) g = act.through(y[at], dy[at]);
+    if (own.x / 2 < wide && own.y / 2 < high) {
+      const std::ptrdiff_t at = ((own.sample * high + own.y / 2) * wide + own.x / 2) * e.oc + own.c;
+      if (argmax[at] == own.y % 2 * 2 + own.x % 2) g = act.through(y[at], dy[at]);
     }
     out[i] = g;
   }

@@ -18,10 +18,9 @@ struct DepthwiseForward {
   T* y;
   Bend<T> act;
   __device__ void operator()(std::ptrdiff_t i) const {
-    const int c = static_cast<int>(i % e.c);
-    const std::ptrdiff_t pixel = i / e.c;
-    const int left = static_cast<int>(pixel % e.ow) * e.sw - e.left, top = static_cast<int>(pixel / e.ow % e.oh) * e.sh - e.top;
-    const T* image = x + pixel / e.ow / e.oh * e.h * e.w * e.c + c;
+    const Place at(i, e.c, e.ow, e.oh);
+    const int c = at.c, left = at.x * e.sw - e.left, top = at.y * e.sh - e.top;
+    const T* image = x + at.sample * e.h * e.w * e.c + c;
     T sum = b != nullptr ? b[c] : T{0};
     for (int r = 0; r < e.kh; ++r) {
       const int iy = top + r * e.dh;
@@ -43,10 +42,9 @@ struct DepthwiseData {
   const T* dy;
   T* dx;
   __device__ void operator()(std::ptrdiff_t i) const {
-    const int c = static_cast<int>(i % e.c);
-    const std::ptrdiff_t pixel = i / e.c;
-    const int ix = static_cast<int>(pixel % e.w) + e.left, iy = static_cast<int>(pixel / e.w % e.h) + e.top;
-    const T* image = dy + pixel / e.w / e.h * e.oh * e.ow * e.c + c;
+    const Place at(i, e.c, e.w, e.h);
+    const int c = at.c, ix = at.x + e.left, iy = at.y + e.top;
+    const T* image = dy + at.sample * e.oh * e.ow * e.c + c;
     T sum{0};
     for (int r = 0; r < e.kh; ++r) {
       const int y = iy - r * e.dh;
@@ -73,9 +71,10 @@ __global__ void depthwise_weights_kernel(ConvExtents e, std::ptrdiff_t pixels, s
   double sum = 0.0;
   if (c < e.c) {
     for (std::ptrdiff_t p = begin + line; p < end; p += 8) {
-      const int ix = static_cast<int>(p % e.ow) * e.sw + right, iy = static_cast<int>(p / e.ow % e.oh) * e.sh + down;
+      const Place at(p, 1, e.ow, e.oh);
+      const int ix = at.x * e.sw + right, iy = at.y * e.sh + down;
       if (ix < 0 || ix >= e.w || iy < 0 || iy >= e.h) continue;
-      sum += static_cast<double>(x[((p / e.ow / e.oh * e.h + iy) * e.w + ix) * e.c + c]) * static_cast<double>(dy[p * e.c + c]);
+      sum += static_cast<double>(x[((at.sample * e.h + iy) * e.w + ix) * e.c + c]) * static_cast<double>(dy[p * e.c + c]);
     }
   }
   held[line][lane] = sum;

@@ -29,30 +29,27 @@ __global__ void largest_kernel(std::ptrdiff_t nx, std::ptrdiff_t ny, const T* x,
   partial[blockIdx.x] = top;
 }
 
-/// unit and gap, on one thread.
-struct NoteUnit {
-  int blocks, d;
-  double most;  ///< the largest number of T
-  const double* partial;
-  const double* mean_x;
-  const double* mean_y;
-  CloudFacts* facts;
-  __device__ void operator()(std::ptrdiff_t) const {
-    double top = partial[0];
-    for (int b = 1; b < blocks; ++b) top = larger_or_nan(top, partial[b]);
-    double unit = 1.0;
-    if (!(top <= most)) {
-      unit = top - top;  // not a number, for a NaN and an infinity
-      unit = unit != unit ? unit : std::sqrt(-1.0);
-    } else if (top > 0.0 && (top > 1e12 || top < 1e-12)) {
-      unit = std::exp2(std::floor(std::log2(top)));
-    }
-    double gap = 0.0;
-    for (int k = 0; k < d; ++k) gap += (mean_y[k] - mean_x[k]) / unit * ((mean_y[k] - mean_x[k]) / unit);
-    facts->unit = unit;
-    facts->gap = gap;
+/// The unit, and the square of the means' distance in it; one block.
+inline __global__ void unit_kernel(int blocks, int d, double most, const double* partial, const double* mean_x,
+                                   const double* mean_y, CloudFacts* facts) {
+  double top = partial[0];
+  for (int b = 1; b < blocks; ++b) top = larger_or_nan(top, partial[b]);
+  double unit = 1.0;
+  if (!(top <= most)) {
+    unit = std::sqrt(-1.0);  // of a NaN or an infinity nothing is to be had
+  } else if (top > 0.0 && (top > 1e12 || top < 1e-12)) {
+    unit = std::exp2(std::floor(std::log2(top)));
   }
-};
+  double gap = 0.0;
+  for (int k = static_cast<int>(threadIdx.x); k < d; k += static_cast<int>(blockDim.x)) {
+    const double apart = (mean_y[k] - mean_x[k]) / unit;
+    gap += apart * apart;
+  }
+  gap = block_sum(gap);
+  if (threadIdx.x > 0) return;
+  facts->unit = unit;
+  facts->gap = gap;
+}
 
 /// A row less its cloud's mean, its square and its distance's part that is the row's own, within its cloud and to the other.
 template <class T>
@@ -208,8 +205,9 @@ void mmd(Cuda cuda, int nx, int ny, int d, const T* x, const T* y, const MmdOpti
   detail::mean_of(ny, d, y, mean_y);
   detail::launch("mmd's largest number", detail::largest_kernel<T>, dim3(blocks), 256, static_cast<std::ptrdiff_t>(nx) * d,
                  static_cast<std::ptrdiff_t>(ny) * d, x, y, maxima);
-  detail::each("mmd's unit", 1,
-               detail::NoteUnit{blocks, d, static_cast<double>(std::numeric_limits<T>::max()), maxima, mean_x, mean_y, facts});
+  detail::launch("mmd's unit", detail::unit_kernel, dim3(1), 256, blocks, d, static_cast<double>(std::numeric_limits<T>::max()),
+                 static_cast<const double*>(maxima), static_cast<const double*>(mean_x), static_cast<const double*>(mean_y),
+                 facts);
   detail::rows_by_warp("mmd's centring", n,
                        detail::CentreRow<T>{nx, d, x, y, mean_x, mean_y, facts, z, within, across, squares});
   detail::NoteKernels kernels{nx, ny, false, {}, facts};

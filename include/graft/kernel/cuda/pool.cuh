@@ -25,19 +25,6 @@ struct Seers {
     end = last + 1 < outs ? last + 1 : outs;
   }
 };
-/// The index of a number, taken apart.
-struct Place {
-  int c, x, y;
-  std::ptrdiff_t sample;
-  __device__ Place(std::ptrdiff_t i, int channels, int wide, int high) {
-    c = static_cast<int>(i % channels);
-    const std::ptrdiff_t pixel = i / channels;
-    x = static_cast<int>(pixel % wide);
-    y = static_cast<int>(pixel / wide % high);
-    sample = pixel / wide / high;
-  }
-};
-
 template <class T>
 struct MaxForward {
   PoolExtents e;
@@ -127,7 +114,8 @@ struct GlobalForward {
   const T* x;
   T* y;
   __device__ void operator()(std::ptrdiff_t i) const {
-    const T* from = x + i / c * pixels * c + i % c;
+    const Divided at(i, c);
+    const T* from = x + at.whole * pixels * c + at.rest;
     T sum{0};
     for (int p = 0; p < pixels; ++p) sum += from[static_cast<std::ptrdiff_t>(p) * c];
     y[i] = sum * (T{1} / static_cast<T>(pixels));
@@ -139,7 +127,8 @@ struct GlobalBackward {
   const T* dy;
   T* dx;
   __device__ void operator()(std::ptrdiff_t i) const {
-    dx[i] = (T{1} / static_cast<T>(pixels)) * dy[i / c / pixels * c + i % c];
+    const Divided at(i, c);
+    dx[i] = (T{1} / static_cast<T>(pixels)) * dy[Divided(at.whole, pixels).whole * c + at.rest];
   }
 };
 

@@ -76,8 +76,8 @@ __global__ void __launch_bounds__(Shape::threads)
     product_kernel(ProductExtents e, A a, B b, Out out, typename Shape::Number* partial) {
   using T = typename Shape::Number;
   constexpr int depth = Shape::depth, m_each = Shape::m_each, n_each = Shape::n_each;
-  __shared__ T held_a[2][depth * Shape::a_stride];
-  __shared__ T held_b[2][depth * Shape::tile_n];
+  alignas(16) __shared__ T held_a[2][depth * Shape::a_stride];
+  alignas(16) __shared__ T held_b[2][depth * Shape::tile_n];
   const int thread = static_cast<int>(threadIdx.x);
   const int group = static_cast<int>(blockIdx.z) / e.chunks, chunk = static_cast<int>(blockIdx.z) % e.chunks;
   const int first_m = static_cast<int>(blockIdx.x) * Shape::tile_m, first_n = static_cast<int>(blockIdx.y) * Shape::tile_n;

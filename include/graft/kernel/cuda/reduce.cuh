@@ -21,6 +21,34 @@ void each(const char* name, std::ptrdiff_t count, const F& f) {
   launch(name, each_kernel<F>, dim3(static_cast<unsigned>(blocks < 8192 ? blocks : 8192)), each_threads, count, f);
 }
 
+/// i / by and i % by; in 32 bits where they suffice, which takes a GPU a tenth of the instructions.
+struct Divided {
+  std::ptrdiff_t whole;
+  int rest;
+  __device__ Divided(std::ptrdiff_t i, int by) {
+    if (i <= 0x7FFFFFFF) {
+      const unsigned small = static_cast<unsigned>(i), divisor = static_cast<unsigned>(by);
+      whole = small / divisor;
+      rest = static_cast<int>(small % divisor);
+    } else {
+      whole = i / by;
+      rest = static_cast<int>(i % by);
+    }
+  }
+};
+/// The index of a number of an array samples x high x wide x channels, taken apart.
+struct Place {
+  int c, x, y;
+  std::ptrdiff_t sample;
+  __device__ Place(std::ptrdiff_t i, int channels, int wide, int high) {
+    const Divided pixel(i, channels), row(pixel.whole, wide), image(row.whole, high);
+    c = pixel.rest;
+    x = row.rest;
+    y = image.rest;
+    sample = image.whole;
+  }
+};
+
 // ---- within a warp and a block
 // ------------------------------------------------------------------------------------------------
 template <class V>

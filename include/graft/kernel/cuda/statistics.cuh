@@ -23,7 +23,10 @@ struct MeanPull {
   double scale;
   int d;
   T* to;
-  __device__ void operator()(std::ptrdiff_t i) const { to[i] = static_cast<T>(scale * (x[i % d] - y[i % d])); }
+  __device__ void operator()(std::ptrdiff_t i) const {
+    const int k = Divided(i, d).rest;
+    to[i] = static_cast<T>(scale * (x[k] - y[k]));
+  }
 };
 template <class T>
 struct Centre {
@@ -31,7 +34,9 @@ struct Centre {
   const double* mean;
   int d;
   T* to;
-  __device__ void operator()(std::ptrdiff_t i) const { to[i] = static_cast<T>(static_cast<double>(from[i]) - mean[i % d]); }
+  __device__ void operator()(std::ptrdiff_t i) const {
+    to[i] = static_cast<T>(static_cast<double>(from[i]) - mean[Divided(i, d).rest]);
+  }
 };
 template <class T>
 struct Square {
