@@ -34,6 +34,7 @@ class L2Sp {
   template <class M>
   L2Sp(L2SpOptions options, M& model)
       : options_(std::move(options)), parameters_(model.parameters()), start_(parameters_.size) {
+    if (parameters_.device != nullptr) parameters_.device->synchronise();
     std::copy(parameters_.value, parameters_.value + parameters_.size, start_.begin());
     fresh_.assign(parameters_.segments->size(), false);
     for (const std::string& pattern : options_.fresh) {
