@@ -44,7 +44,7 @@ Session::Session(Options given, About about) : options(std::move(given)), about_
   if (options.batch == 0) options.batch = synthetic ? about_.synthetic_batch : about_.batch;
   if (options.lambda < 0.0) options.lambda = synthetic ? about_.synthetic_lambda : about_.lambda;
   if (options.out.empty()) options.out = fs::path("runs") / about_.name;
-  if (options.device == "cuda") fail("--device cuda: this build has no CUDA backend; use --device cpu.");
+  check_device(options.device, about_.cuda);
   check_writable(options.out);
 #if defined(__x86_64__) && defined(__GNUC__)
   if (std::string(graft::isa_name) == "simd128" && __builtin_cpu_supports("avx2")) {
@@ -197,6 +197,9 @@ int run(int argc, char** argv, const About& about, const std::function<void(Sess
     Session session(o, about);
     body(session);
     session.finish();
+  } catch (const NoDevice& error) {
+    std::fprintf(stderr, "%s: %s\n", about.name.c_str(), error.what());
+    return 2;
   } catch (const std::bad_alloc&) {
     std::fprintf(stderr, "%s: not enough memory; use smaller sets or a smaller --batch.\n", about.name.c_str());
     return 1;

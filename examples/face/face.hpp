@@ -1,5 +1,7 @@
 #pragma once
 // The common face of all examples: options, data, reports. What an example is about stands in its own file.
+#include "face/device.hpp"
+
 #include <graft/data/mnist.hpp>
 #include <graft/data/mnist_m.hpp>
 #include <graft/data/synthetic_digits.hpp>
@@ -52,6 +54,7 @@ struct About {
   double synthetic_lambda = 0.3;
   bool adversarial = false;  ///< offers --lambda
   bool two_domains = true;
+  bool cuda = false;                              ///< trains on Cuda by --device cuda
   bool any_folders = false;                       ///< --source and --target may hold a folder of images for each class
   std::string epochs_default{}, batch_default{};  ///< in words, where the example itself decides (epochs and batch are 0 then)
   std::vector<Extra> extras{};
@@ -94,7 +97,8 @@ class Session {
   std::vector<Result> results_;
 };
 
-/// The body of main: reads the options, runs `body`, and turns every error into a sentence and a non-zero exit.
+/// The body of main: reads the options, runs `body`, and turns every error into a sentence and exit code 1; 2 where the device
+/// of --device is missing.
 int run(int argc, char** argv, const About& about, const std::function<void(Session&)>& body);
 
 }  // namespace example

@@ -1,5 +1,7 @@
 #include "photos.hpp"
 
+#include "device.hpp"
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
@@ -18,7 +20,7 @@ namespace fs = std::filesystem;
 using graft::fail;
 
 PhotoSession::PhotoSession(PhotoOptions given, const PhotoAbout& about) : options(std::move(given)) {
-  if (options.device == "cuda") fail("--device cuda: this build has no CUDA backend; use --device cpu.");
+  check_device(options.device, false);
   if (options.threads > 0) graft::set_threads(options.threads);
   if (options.out.empty()) options.out = fs::path("runs") / about.name;
   graft::make_folder(options.out);
@@ -161,6 +163,9 @@ int run(int argc, char** argv, const PhotoAbout& about, const std::function<void
   try {
     PhotoSession session(o, about);
     body(session);
+  } catch (const NoDevice& error) {
+    std::fprintf(stderr, "%s: %s\n", about.name.c_str(), error.what());
+    return 2;
   } catch (const std::bad_alloc&) {
     std::fprintf(stderr, "%s: not enough memory; use fewer images or a smaller --batch.\n", about.name.c_str());
     return 1;

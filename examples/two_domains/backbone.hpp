@@ -28,6 +28,7 @@ struct Settings {
   std::filesystem::path checkpoint{};
   bool resume = false;
   bool features = false;             ///< whether to keep features of both domains for pictures
+  bool cuda = false;                 ///< on Cuda, where the backbone is compiled for it
   std::filesystem::path deployed{};  ///< where the adapted classifier goes, .onnx and .safetensors; empty: nowhere
   /// A method's options, with the lambda that was asked for.
   template <class Options>

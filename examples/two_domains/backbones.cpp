@@ -13,6 +13,7 @@ using graft::fail;
 Outcome ganin2015_10(const Pair&, const Settings&);
 Outcome ganin2015_100(const Pair&, const Settings&);
 Outcome lenet_10(const Pair&, const Settings&);
+Outcome ganin2015_10_cuda(const Pair&, const Settings&);
 
 /// One net is compiled per backbone where few need more classes than ten.
 Outcome too_many(const Pair& pair, const Settings&) {
@@ -24,17 +25,27 @@ namespace {
 
 using Run = Outcome (*)(const Pair&, const Settings&);
 
-template <Run Few, Run Many>
+/// Few and Many: up to 10 classes, and more; OnCuda: up to 10 classes by --device cuda, or null.
+template <Run Few, Run Many, Run OnCuda = nullptr>
 Runner on_images(const Pair& pair, const fs::path&) {
-  return [pair, run = pair.classes.size() <= 10 ? Few : Many](const Settings& s) { return run(pair, s); };
+  const bool few = pair.classes.size() <= 10;
+  return [pair, here = few ? Few : Many, there = few ? OnCuda : nullptr](const Settings& s) {
+    if (s.cuda && there == nullptr) fail("--device cuda: compiled for the backbone ganin2015 and up to 10 classes alone.");
+    return s.cuda ? there(pair, s) : here(pair, s);
+  };
 }
+#ifdef GRAFT_WITH_CUDA
+constexpr Run ganin_on_cuda = ganin2015_10_cuda;
+#else
+constexpr Run ganin_on_cuda = nullptr;
+#endif
 
 }  // namespace
 
 const std::vector<Backbone>& backbones() {
   static const std::vector<Backbone> all{
       {"ganin2015", "the MNIST-M network of Ganin & Lempitsky 2015, 28 x 28 x 3, trained from scratch", 28, 28, false,
-       on_images<ganin2015_10, ganin2015_100>},
+       on_images<ganin2015_10, ganin2015_100, ganin_on_cuda>},
       {"lenet", "the tutorials' LeNet: 5x5 same, dropout 0.5, 100 features, 28 x 28 x 3, trained from scratch", 28, 28, false,
        on_images<lenet_10, too_many>},
       {"mobilenet_0.25", "MobileNetV1 0.25, 224 x 224 x 3, frozen, pretrained (--weights); a layer of 256 on it adapts", 224,

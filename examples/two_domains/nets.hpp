@@ -15,7 +15,7 @@ namespace example {
 /// Models of the nets of B. B has Features, Labels, Domains (two outputs), MapDomains (on 1024 numbers, one output), Generator
 /// (features to features), NormFeatures, NormLabels, NormDomains (with BatchNorm; one output), the initialiser, and
 /// reads_images; where that is true also Translator (images to images) and Critic.
-template <class B>
+template <class B, class Device = graft::Cpu>
 class Nets {
  public:
   static constexpr bool reads_images = B::reads_images;
@@ -43,17 +43,18 @@ class Nets {
 
  private:
   template <class Net>
-  graft::Model<Net>& model(std::size_t part) {
+  using ModelOf = graft::Model<Net, Device>;
+  template <class Net>
+  ModelOf<Net>& model(std::size_t part) {
     if (!models_[part])
-      models_[part] =
-          std::make_shared<graft::Model<Net>>(graft::ModelOptions{.seed = seed_ + part, .initialiser = B::initialiser});
-    return *static_cast<graft::Model<Net>*>(models_[part].get());
+      models_[part] = std::make_shared<ModelOf<Net>>(graft::ModelOptions{.seed = seed_ + part, .initialiser = B::initialiser});
+    return *static_cast<ModelOf<Net>*>(models_[part].get());
   }
   /// A label head. Outputs beyond the classes there are get the probability 0, and so never a gradient.
   template <class Net>
-  graft::Model<Net>& silenced(std::size_t part) {
+  ModelOf<Net>& silenced(std::size_t part) {
     const bool made = models_[part] != nullptr;
-    graft::Model<Net>& head = model<Net>(part);
+    ModelOf<Net>& head = model<Net>(part);
     if (made) return head;
     const std::size_t outputs = static_cast<std::size_t>(Net::output.c);
     const auto& kernel = head.segments()[head.segments().size() - 2];

@@ -70,7 +70,7 @@ graft::data::Bitmap translated(const Nets& nets, const Pair& pair, const graft::
 }
 
 /// `classes` outputs or fewer are used, see Nets.
-template <class B>
+template <class B, class Device = graft::Cpu>
 Outcome run_on_images(const Pair& pair, const Settings& settings) {
   const int classes = static_cast<int>(pair.classes.size());
   const graft::FitOptions fit =
@@ -81,7 +81,7 @@ Outcome run_on_images(const Pair& pair, const Settings& settings) {
                                                  .source_test = pair.source_test,
                                                  .target_test = pair.target_test,
                                                  .validate_on = 1000});
-  Nets<B> nets(settings.seed, classes);
+  Nets<B, Device> nets(settings.seed, classes);
   Outcome outcome;
   with_method(nets, settings, [&](auto& method) {
     auto& body = std::get<0>(method.classifier());

@@ -37,7 +37,7 @@ About two_domains_about(const std::string& name, const std::string& text, TwoDom
   for (const MethodInfo& m : method_list()) about.methods.push_back(m.name);
   about.methods.push_back("list");
   about.usual = {"source_only", "dann"};
-  about.any_folders = true;
+  about.any_folders = about.cuda = true;
   about.extras = {
       {"--backbone", "nets to train (default: by the images' size, or by --weights); --method list tells them",
        &given.backbone},
@@ -68,6 +68,7 @@ Ready prepare(Session& session, const TwoDomains& given) {
   const Options& o = session.options;
   Ready ready;
   ready.settings.seed = o.seed;
+  ready.settings.cuda = o.device == "cuda";
   if (!given.lambda.empty()) ready.settings.lambda = number("--lambda", given.lambda, 0.0, 1e6);
   ready.settings.stop_on = given.stop_on;
   ready.settings.patience = static_cast<int>(number("--patience", given.patience, 1.0, 1e5));
@@ -89,6 +90,8 @@ Ready prepare(Session& session, const TwoDomains& given) {
     if (nets->height != 28) graft::fail("--backbone ", nets->name, " reads folders; give --source and --target.");
     ready.pair = digits(session);
   }
+  if (ready.settings.cuda && nets->name != "ganin2015")
+    graft::fail("--device cuda: compiled for the backbone ganin2015 alone; --backbone ", nets->name, " needs --device cpu.");
   if (nets->pretrained && given.weights.empty())
     graft::fail("--backbone ", nets->name, " needs --weights FILE, a safetensors file of its pretrained weights.");
   if (static_cast<int>(ready.pair.classes.size()) > most_classes)

@@ -55,6 +55,12 @@
   }               \
   }
 
+/// Opens `namespace graft` for plain types that are the same in every configuration and that a compiled library (graft::cuda)
+/// shares with its user; `GRAFT_END` closes it.
+#define GRAFT_SHARED_BEGIN \
+  namespace graft {        \
+  inline namespace v0_1_shared {
+
 /// Before a function that does not run per step: it is compiled for size, which takes the compiler half the time.
 #if defined(__GNUC__)
 #define GRAFT_COLD __attribute__((cold))

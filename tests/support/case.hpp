@@ -63,10 +63,10 @@ class AnyNet {
   virtual void predict(const T* x, int n, T* y) = 0;
 };
 
-template <class N, class T>
+template <class N, class T, class Device = Cpu>
 class NetAs final : public AnyNet<T> {
   using Base = AnyNet<T>;
-  Model<N, Cpu, T> model_{{.seed = 5, .bias = 0.1}};
+  Model<N, Device, T> model_{{.seed = 5, .bias = 0.1}};
 
  public:
   NetAs() {
@@ -86,15 +86,17 @@ class NetAs final : public AnyNet<T> {
     const int n = static_cast<int>(x.size() / N::input.size());
     this->tape.open();
     this->tape.set_step(3);
-    Node<T>* in = this->tape.node(x.data(), N::input.size(), n, true);
     Var<N::input, Kind::features, T> var;
     var.tape = &this->tape;
-    var.view = View<T>{in, 0, n, 1.0};
+    var.view = this->tape.input({x.data(), n}, N::input.size());
+    Node<T>* in = var.view.node;
+    in->wanted = true;
     const auto out = this->tape(model_, var);
     const Loss<T> loss = weighted(out, weights);
     const double value = static_cast<double>(loss.value());
     this->y.assign(out.value(), out.value() + out.view.size());
     backward(loss);
+    this->tape.synchronise();
     this->dx.assign(x.size(), T{0});
     if (in->gradient != nullptr) this->dx.assign(in->gradient, in->gradient + x.size());
     return value;
@@ -125,14 +127,14 @@ struct NetMaker {
     }
   }
 };
-template <class N>
+template <class N, class Device = Cpu>
 constexpr NetMaker maker() {
-  return {[]() -> std::unique_ptr<AnyNet<float>> { return std::make_unique<NetAs<N, float>>(); },
-          []() -> std::unique_ptr<AnyNet<double>> { return std::make_unique<NetAs<N, double>>(); }};
+  return {[]() -> std::unique_ptr<AnyNet<float>> { return std::make_unique<NetAs<N, float, Device>>(); },
+          []() -> std::unique_ptr<AnyNet<double>> { return std::make_unique<NetAs<N, double, Device>>(); }};
 }
-template <class... Cases>
+template <class Device = Cpu, class... Cases>
 std::vector<NetMaker> makers(const std::tuple<Cases...>*) {
-  return {maker<typename Cases::Net>()...};
+  return {maker<typename Cases::Net, Device>()...};
 }
 
 /// A net of the list, an input, and the gradients of weighted(net(x)) with respect to parameters and input.

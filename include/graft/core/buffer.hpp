@@ -2,6 +2,7 @@
 /// \file buffer.hpp  Memory: 64-byte aligned flat buffers, and a per-thread workspace that grows to the largest request and is
 /// kept.
 #include "graft/config.hpp"
+#include "graft/core/device_memory.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -14,29 +15,38 @@ GRAFT_BEGIN
 
 inline constexpr std::size_t alignment = 64;
 
-/// An owning, 64-byte aligned, zero-initialised array of trivial elements.
+/// An owning, 64-byte aligned, zero-initialised array of trivial elements, in the host's memory or a device's. A copy lies
+/// where the original does. Before the host reads or writes a device's, see DeviceMemory::synchronise().
 template <class T>
 class Buffer {
   static_assert(std::is_trivially_copyable_v<T>);
 
  public:
   Buffer() = default;
-  explicit Buffer(std::size_t size) : size_(size) {
+  explicit Buffer(std::size_t size, const DeviceMemory* memory = nullptr) : size_(size), memory_(memory) {
     if (size_ == 0) return;
+    if (memory_ != nullptr) {
+      data_ = static_cast<T*>(memory_->take(size_ * sizeof(T)));
+      return;
+    }
     data_ = static_cast<T*>(::operator new (size_ * sizeof(T), std::align_val_t{alignment}));
     std::memset(static_cast<void*>(data_), 0, size_ * sizeof(T));
   }
-  Buffer(const Buffer& other) : Buffer(other.size_) {
+  Buffer(const Buffer& other) : Buffer(other.size_, other.memory_) {
+    if (memory_ != nullptr) memory_->synchronise();
     if (size_ != 0) std::memcpy(static_cast<void*>(data_), other.data_, size_ * sizeof(T));
   }
-  Buffer(Buffer&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+  Buffer(Buffer&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)), memory_(other.memory_) {}
   Buffer& operator=(Buffer other) noexcept {
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
+    std::swap(memory_, other.memory_);
     return *this;
   }
   ~Buffer() {
-    if (data_ != nullptr) ::operator delete (data_, std::align_val_t{alignment});
+    if (data_ == nullptr) return;
+    memory_ != nullptr ? memory_->give(data_) : ::operator delete (data_, std::align_val_t{alignment});
   }
   [[nodiscard]] T* data() { return data_; }
   [[nodiscard]] const T* data() const { return data_; }
@@ -52,6 +62,7 @@ class Buffer {
  private:
   T* data_ = nullptr;
   std::size_t size_ = 0;
+  const DeviceMemory* memory_ = nullptr;
 };
 
 /// What a workspace is used for; two uses that may be alive at once on one thread need two names.

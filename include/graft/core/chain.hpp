@@ -128,9 +128,9 @@ struct Plan : detail::PlanSummary {
 };
 
 namespace detail {
-template <int trained, class T, class... Ls, std::size_t... Is>
+template <int trained, class T, class D, class... Ls, std::size_t... Is>
 constexpr std::array<Step<T>, sizeof...(Ls) + 1> make_steps(std::index_sequence<Is...>) {
-  return {step_of<Ls, T, (static_cast<int>(Is) >= trained)>()..., Step<T>{}};
+  return {step_of<Ls, T, D, (static_cast<int>(Is) >= trained)>()..., Step<T>{}};
 }
 }  // namespace detail
 
@@ -151,25 +151,25 @@ struct Chain {
   /// Runs all layers on x (n samples of plan.shape[0]) and returns the record; record.output is the result. Layers before
   /// `trained` run in inference mode and keep nothing. Those from there to `kept_from`, which must have an array of its own,
   /// run as the others do, but keep nothing either: backward then stops at `kept_from` and gives no gradient of x.
-  template <int trained = 0, class T>
+  template <int trained = 0, class D = Cpu, class T>
   static Record<T>* forward(Run<T>& run, const PlanType& p, const Place<T>& base, const T* x, int kept_from = trained) {
-    return detail::run_forward(run, {p.view(), rules.data(), forward_steps<T>.data()}, base, x, trained, kept_from);
+    return detail::run_forward(run, {p.view(), rules.data(), forward_steps<T, D>.data()}, base, x, trained, kept_from);
   }
 
   /// The way back: dy is the gradient of the output (may be overwritten), dx (null: not wanted) that of the input. Layers
   /// flagged in `frozen` (null: none) get no gradients of their parameters.
-  template <int trained = 0, class T>
+  template <int trained = 0, class D = Cpu, class T>
   static void backward(Run<T>& run, const PlanType& p, const Place<T>& base, Record<T>& record, T* dy, T* dx,
                        const unsigned char* frozen = nullptr) {
-    detail::run_backward(run, {p.view(), rules.data(), steps<trained, T>.data()}, base, record, dy, dx, frozen);
+    detail::run_backward(run, {p.view(), rules.data(), steps<trained, T, D>.data()}, base, record, dy, dx, frozen);
   }
 
-  /// The layers' functions; those before `trained` have no way back, which is never instantiated.
-  template <int trained, class T>
-  static constexpr auto steps = detail::make_steps<trained, T, Ls...>(std::index_sequence_for<Ls...>{});
+  /// The layers' functions on a device; those before `trained` have no way back, which is never instantiated.
+  template <int trained, class T, class D = Cpu>
+  static constexpr auto steps = detail::make_steps<trained, T, D, Ls...>(std::index_sequence_for<Ls...>{});
   /// The way forward alone: a program that only predicts compiles no way back.
-  template <class T>
-  static constexpr auto forward_steps = detail::make_steps<count, T, Ls...>(std::index_sequence_for<Ls...>{});
+  template <class T, class D = Cpu>
+  static constexpr auto forward_steps = detail::make_steps<count, T, D, Ls...>(std::index_sequence_for<Ls...>{});
 };
 
 GRAFT_END

@@ -11,8 +11,8 @@
 
 #include <cmath>
 #include <cstddef>
-#include <cstring>
 #include <string>
+#include <type_traits>
 
 GRAFT_BEGIN
 
@@ -49,12 +49,32 @@ struct Step {
   void (*backward)(Run<T>&, const Place<T>&, const T*, const T*, void*, T*, T*) = nullptr;
   std::string (*kernel)(Shape in, int n, const Epilogue&, const Passes&) = nullptr;  ///< what it runs on, in words
 };
-template <class L, class T, bool with_backward>
+/// A layer that knows the CPU alone, on another device's numbers.
+template <class L, class T>
+struct OnHost {
+  static void* forward(Run<T>& run, const Place<T>& at, const T* x, T* y) {
+    to_host(run.device, L::name);
+    return L::template forward<T>(run, at, x, y);
+  }
+  static void backward(Run<T>& run, const Place<T>& at, const T* x, const T* y, void* kept, T* dy, T* dx) {
+    to_host(run.device, L::name);
+    L::template backward<T>(run, at, x, y, kept, dy, dx);
+  }
+};
+template <class L, class T, class D, bool with_backward>
 constexpr Step<T> step_of() {
   Step<T> step;
-  step.forward = &L::template forward<T>;
-  if constexpr (with_backward) step.backward = &L::template backward<T>;
-  if constexpr (requires { &L::template describe<T>; }) step.kernel = &L::template describe<T>;
+  if constexpr (std::is_same_v<D, Cpu>) {
+    step.forward = &L::template forward<T>;
+    if constexpr (with_backward) step.backward = &L::template backward<T>;
+    if constexpr (requires { &L::template describe<T>; }) step.kernel = &L::template describe<T>;
+  } else if constexpr (requires { &L::template forward<T, D>; }) {
+    step.forward = &L::template forward<T, D>;
+    if constexpr (with_backward) step.backward = &L::template backward<T, D>;
+  } else {
+    step.forward = &OnHost<L, T>::forward;
+    if constexpr (with_backward) step.backward = &OnHost<L, T>::backward;
+  }
   return step;
 }
 
@@ -124,12 +144,13 @@ const T* forward_range(Run<T>& run, const Steps<T>& steps, const Place<T>& base,
     record.y[i] = y;
     const double started = trace_clock();
     record.kept[i] = steps.step[i].forward(run, here, x, y);
+    if (run.device != nullptr && (traced() || run.check_finite)) run.device->synchronise();
     if (traced()) steps.trace({.forward = true}, i, run.n, started);
     if (run.check_finite) refuse_not_finite(i, steps.layer[i].name, y, n * here.out.size());
     x = y;
   }
   if (run.keep) return x;
-  std::memcpy(result, x, n * p.shape[end].size() * sizeof(T));
+  copy(run.device, n * p.shape[end].size(), x, result);
   arena.release(mark);
   return result;
 }
@@ -140,9 +161,9 @@ ChainRecord<T>* run_forward(Run<T>& run, const Steps<T>& steps, const Place<T>& 
   const int count = steps.p.count;
   const std::size_t layers = static_cast<std::size_t>(count);
   ChainRecord<T>* record = run.arena->template make<ChainRecord<T>>();
-  record->x = run.arena->template take<const T*>(layers);
-  record->y = run.arena->template take<T*>(layers);
-  record->kept = run.arena->template take<void*>(layers);
+  record->x = run.arena->template take_host<const T*>(layers);
+  record->y = run.arena->template take_host<T*>(layers);
+  record->kept = run.arena->template take_host<void*>(layers);
   const bool training = run.training, keep = run.keep;
   record->kept_from = keep && kept_from > trained ? kept_from : trained;
   const int ends[3] = {trained, record->kept_from, count};
@@ -186,11 +207,12 @@ void run_backward(Run<T>& run, const Steps<T>& steps, const Place<T>& base, Chai
     }
     const double started = trace_clock();
     steps.step[i].backward(run, here, record.x[i], record.y[i], record.kept[i], gradient, target);
+    if (run.device != nullptr && traced()) run.device->synchronise();
     if (traced()) steps.trace({.parameters = here.gradients != nullptr, .input = target != nullptr}, i, run.n, started);
     gradient = target;
   }
   if (dx != nullptr && gradient != dx) {
-    std::memcpy(dx, gradient, static_cast<std::size_t>(run.n) * p.shape[0].size() * sizeof(T));
+    copy(run.device, static_cast<std::size_t>(run.n) * p.shape[0].size(), static_cast<const T*>(gradient), dx);
   }
 }
 

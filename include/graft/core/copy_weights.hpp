@@ -62,9 +62,9 @@ GRAFT_COLD void copy_segments(const std::vector<Segment>& from, const From* sour
 }  // namespace detail
 
 /// Copies every array of `from` whose name matches `pattern` to the array of the same name and shape in `to`, running
-/// statistics included; the scalar types may differ. What has no like is left as it is and named in the report.
-template <class NFrom, class NTo, class Device, class TFrom, class TTo>
-CopyReport copy_weights(const Model<NFrom, Device, TFrom>& from, Model<NTo, Device, TTo>& to, std::string_view pattern = "*") {
+/// statistics included; the scalar types and the devices may differ. What has no like is left as it is and named in the report.
+template <class NFrom, class NTo, class DFrom, class DTo, class TFrom, class TTo>
+CopyReport copy_weights(const Model<NFrom, DFrom, TFrom>& from, Model<NTo, DTo, TTo>& to, std::string_view pattern = "*") {
   CopyReport report;
   detail::copy_segments(from.segments(), from.values().data(), to.segments(), to.values().data(), pattern, report);
   detail::copy_segments(from.statistic_segments(), from.statistics().data(), to.statistic_segments(), to.statistics().data(),

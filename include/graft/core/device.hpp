@@ -2,7 +2,9 @@
 /// \file device.hpp  Device tags: kernels of the same name are overloaded on them.
 #include "graft/config.hpp"
 
-GRAFT_BEGIN
+#include <cstddef>
+
+GRAFT_SHARED_BEGIN
 
 /// Runs on the processor: OpenMP threads and SIMD vectors.
 struct Cpu {};
@@ -41,6 +43,13 @@ struct PoolExtents {
   int kh = 0, kw = 0;
   int sh = 1, sw = 1;
   int top = 0, left = 0;
+};
+
+/// A copy of rows of numbers within blocks of rows: how far apart rows and blocks begin on either side.
+struct RowCopy {
+  std::size_t blocks = 1, rows = 0, numbers = 0;
+  std::size_t from_row = 0, from_block = 0;
+  std::size_t to_row = 0, to_block = 0;
 };
 
 GRAFT_END

@@ -6,13 +6,15 @@
 #include <stdexcept>
 #include <string>
 
-GRAFT_BEGIN
-
+GRAFT_SHARED_BEGIN
 /// The one exception type the library throws for bad input. `what()` is a full sentence for a person.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
+GRAFT_END
+
+GRAFT_BEGIN
 
 /// Throws Error with its arguments streamed together: `fail("IDX file '", path, "' is cut short: ...")`.
 template <class... Parts>

@@ -9,9 +9,9 @@
 ///   static constexpr Traits traits;
 ///   static constexpr Fit fit(Shape in);                               // the output shape, or why there is none
 ///   template <class V> static constexpr void visit(Shape in, V&& v);  // v(Weight) for every array, in order
-///   template <class T>                                                // returns what backward needs
+///   template <class T, class D = Cpu>                                 // returns what backward needs
 ///   static void* forward(Run<T>&, const Place<T>&, const T* x, T* y);
-///   template <class T>
+///   template <class T, class D = Cpu>
 ///   static void backward(Run<T>&, const Place<T>&, const T* x, const T* y, void* kept, T* dy, T* dx);
 ///
 /// and, where it has more than one way to run, what GRAFT_TRACE says of the one taken and of the others:
@@ -19,9 +19,12 @@
 ///   template <class T>
 ///   static std::string describe(Shape in, int n, const Epilogue&, const Passes&);
 ///
+/// D is the device, whose kernels it calls as kernel::f(D{}, ...). Without D a layer runs on the CPU, and on another device's
+/// model in that memory, after a wait.
 /// visit() is compiled once, with V = WeightVisitor&, and runs while compiling, too.
 /// In backward, dy may be overwritten, dx (null: not wanted) is overwritten, and parameter gradients are added to.
 #include "graft/config.hpp"
+#include "graft/core/accelerator.hpp"
 #include "graft/core/arena.hpp"
 #include "graft/core/device.hpp"
 #include "graft/core/shape.hpp"
@@ -147,6 +150,7 @@ struct Run {
   int domain = 0;             ///< whose running statistics are meant, where each domain has its own
   bool check_finite = false;  ///< a layer whose output is not finite is an Error that names it
   Arena* arena = nullptr;
+  const Accelerator<T>* device = nullptr;  ///< null: the Cpu
 };
 
 /// Where a layer stands: its input and output shapes (the output after what it takes over), its slices of the model's buffers.

@@ -52,28 +52,32 @@ class ModelBase {
   int domain = 0;  ///< whose running statistics predict() uses: 0 the source's (or the only ones), 1 the target's
 
   /// The optimiser's view: values, gradients and segments of the trained parameters.
-  Parameters<T> parameters() { return {name, values_.data(), gradients_.data(), values_.size(), &segments_}; }
+  Parameters<T> parameters() { return {name, values_.data(), gradients_.data(), values_.size(), &segments_, device_}; }
+  /// What runs it where that is not the Cpu, and else null.
+  [[nodiscard]] const Accelerator<T>* device() const { return device_; }
+
+  // The numbers, for the host: on a device each of these waits until it is done with them, and a reference that was kept
+  // across a step sees it halfway.
 
   [[nodiscard]] const std::vector<Segment>& segments() const { return segments_; }
   [[nodiscard]] const std::vector<Segment>& statistic_segments() const { return statistic_segments_; }
-  [[nodiscard]] Buffer<T>& values() { return values_; }
-  [[nodiscard]] const Buffer<T>& values() const { return values_; }
-  [[nodiscard]] Buffer<T>& gradients() { return gradients_; }
+  [[nodiscard]] Buffer<T>& values() { return here(values_); }
+  [[nodiscard]] const Buffer<T>& values() const { return here(values_); }
+  [[nodiscard]] Buffer<T>& gradients() { return here(gradients_); }
   /// The running statistics that inference uses: those of `domain`.
   [[nodiscard]] Buffer<T>& statistics() { return statistics_of(domain); }
-  [[nodiscard]] const Buffer<T>& statistics() const { return domain == 1 && has_target_statistics() ? target_ : statistics_; }
+  [[nodiscard]] const Buffer<T>& statistics() const {
+    return here(domain == 1 && has_target_statistics() ? target_ : statistics_);
+  }
   /// The running statistics of the source (0), which are the only ones unless domains are kept apart (DomainNorm), or of the
   /// target (1), which begin as a copy of them.
-  [[nodiscard]] Buffer<T>& statistics_of(int which) {
-    if (which == 1 && !has_target_statistics()) target_ = statistics_;
-    return which == 1 ? target_ : statistics_;
-  }
+  [[nodiscard]] Buffer<T>& statistics_of(int which) { return here(raw_statistics(which)); }
   [[nodiscard]] bool has_target_statistics() const { return target_.size() > 0; }
 
   /// First number of the named array ("0/w", "1/running_mean"). Throws Error with the names there are.
   GRAFT_COLD T* array(const std::string& segment) {
     for (const Segment& s : segments_) {
-      if (s.name == segment) return values_.data() + s.offset;
+      if (s.name == segment) return values().data() + s.offset;
     }
     for (const Segment& s : statistic_segments_) {
       if (s.name == segment) return statistics().data() + s.offset;
@@ -127,6 +131,7 @@ class ModelBase {
 
   /// Draws all weights afresh. Throws Error when two arrays of the net have one name.
   GRAFT_COLD void reset(const ModelOptions& options) {
+    here(values_);
     segments_.clear();
     statistic_segments_.clear();
     struct Add final : NameVisitor {
@@ -166,24 +171,36 @@ class ModelBase {
     }
     return frozen_.data();
   }
+  /// Numbers from outside, where the model can read them until the arena gives them back.
+  const T* brought(Arena& arena, const T* x, std::size_t count) const {
+    if (device_ == nullptr) return x;
+    T* there = arena.take<T>(count);
+    device_->upload(count * sizeof(T), x, there);
+    return there;
+  }
+  /// The model's numbers, copied to the host.
+  void fetch(const T* x, std::size_t count, T* y) const {
+    device_ != nullptr ? device_->fetch(count * sizeof(T), x, y) : static_cast<void>(std::memcpy(y, x, count * sizeof(T)));
+  }
   /// Where the net's first layer finds its numbers.
   Place<T> place(bool with_gradients, int whose = 0) {
     Place<T> place;
     place.weights = values_.data();
     place.gradients = with_gradients ? gradients_.data() : nullptr;
-    place.statistics = statistics_of(whose).data();
+    place.statistics = raw_statistics(whose).data();
     place.fixed_statistics = fixed_statistics_.data();
     return place;
   }
 
  protected:
-  ModelBase(ModelOptions options, const detail::NetFacts& net)
+  ModelBase(ModelOptions options, const detail::NetFacts& net, const Accelerator<T>* device = nullptr)
       : name(std::move(options.name)),
         seed(options.seed),
         net_(net),
-        values_(net.parameters[net.layers.count]),
-        gradients_(net.parameters[net.layers.count]),
-        statistics_(net.statistics[net.layers.count]),
+        device_(device),
+        values_(net.parameters[net.layers.count], device),
+        gradients_(net.parameters[net.layers.count], device),
+        statistics_(net.statistics[net.layers.count], device),
         fixed_statistics_(static_cast<std::size_t>(net.statistic_arrays)),
         frozen_(static_cast<std::size_t>(net.layers.count) + 1) {
     reset(options);
@@ -231,7 +248,7 @@ class ModelBase {
     segment.trainable = trainable && segment.layer >= net_.first_trained && !segment.fixed;
     if (!before || segment.trainable) return;
     for (const Segment& s : segments_) {
-      if (s.layer == segment.layer && !s.trainable) std::fill_n(gradients_.data() + s.offset, s.count, T{0});
+      if (s.layer == segment.layer && !s.trainable) std::fill_n(gradients().data() + s.offset, s.count, T{0});
     }
   }
   void check_layers(int begin, int end) const {
@@ -239,7 +256,18 @@ class ModelBase {
       fail("model '", name, "' has ", net_.layers.count, " layers; layers ", begin, " to ", end, " were asked for.");
     }
   }
+  /// A buffer once the device is done with it.
+  template <class B>
+  B& here(B& buffer) const {
+    if (device_ != nullptr) device_->synchronise();
+    return buffer;
+  }
+  [[nodiscard]] Buffer<T>& raw_statistics(int which) {
+    if (which == 1 && !has_target_statistics()) target_ = statistics_;
+    return which == 1 ? target_ : statistics_;
+  }
   detail::NetFacts net_;
+  const Accelerator<T>* device_;
   Buffer<T> values_;
   Buffer<T> gradients_;
   Buffer<T> statistics_;
@@ -253,22 +281,27 @@ class ModelBase {
 /// A network of type N with parameters of type T on `Device`, the only place where a user names the device.
 template <class N, class Device = Cpu, class T = float>
 class Model : public ModelBase<T> {
-  static_assert(std::is_same_v<Device, Cpu>, "graft: this build has kernels for the Cpu only.");
+  static_assert(
+      requires { AcceleratorOf<Device, T>::get(); },
+      "graft: this program has no kernels for that device; for Model<Net, Cuda> #include <graft/cuda.hpp> and link "
+      "graft::cuda.");
 
  public:
   using Network = N;
   using Scalar = T;
+  using RunsOn = Device;
   static constexpr Shape input = N::input;
   static constexpr Shape output = N::output;
 
-  explicit Model(ModelOptions options = {}) : ModelBase<T>(std::move(options), detail::facts_of<N>()) {}
+  explicit Model(ModelOptions options = {})
+      : ModelBase<T>(std::move(options), detail::facts_of<N>(), AcceleratorOf<Device, T>::get()), arena_(this->device()) {}
 
   /// Runs n samples (n x input) in inference mode into y (n x output). Cut the batch where memory is short.
   void predict(const T* x, int n, T* y) {
     arena_.reset();
     Run<T> run = inference(n);
-    const T* result = forward(run, x)->output;
-    std::memcpy(y, result, static_cast<std::size_t>(n) * N::output.size() * sizeof(T));
+    const T* result = forward(run, this->brought(arena_, x, static_cast<std::size_t>(n) * N::input.size()))->output;
+    this->fetch(result, static_cast<std::size_t>(n) * N::output.size(), y);
   }
 
   // ---- for the tape -------------------------------------------------------------------------------------------------------
@@ -276,12 +309,12 @@ class Model : public ModelBase<T> {
 
   Record* forward(Run<T>& run, const T* x) {
     run.seed = this->seed;
-    return N::Layers::template forward<N::first_trained>(run, N::plan, this->place(false, run.domain), x,
-                                                         this->kept_from(run, N::first_trained));
+    return N::Layers::template forward<N::first_trained, Device>(run, N::plan, this->place(false, run.domain), x,
+                                                                 this->kept_from(run, N::first_trained));
   }
   void backward(Run<T>& run, Record& record, T* dy, T* dx) {
-    N::Layers::template backward<N::first_trained>(run, N::plan, this->place(run.parameter_gradients, run.domain), record, dy,
-                                                   dx, this->frozen_layers());
+    N::Layers::template backward<N::first_trained, Device>(run, N::plan, this->place(run.parameter_gradients, run.domain),
+                                                           record, dy, dx, this->frozen_layers());
   }
 
  private:
@@ -290,6 +323,7 @@ class Model : public ModelBase<T> {
     run.n = n;
     run.domain = this->domain;
     run.arena = &arena_;
+    run.device = this->device();
     return run;
   }
 

@@ -39,16 +39,18 @@ struct Part {
     run.seed = model->seed;
     run.place = counted;
     const int from = std::min(model->kept_from(run, First + first_trained), End) - First;
-    Record* made = Network::Layers::template forward<first_trained>(run, Network::plan, place(false, run.domain), x, from);
+    Record* made = Network::Layers::template forward<first_trained, typename M::RunsOn>(run, Network::plan,
+                                                                                        place(false, run.domain), x, from);
     counted = run.place;
     return made;
   }
   void backward(Run<T>& run, Record& record, T* dy, T* dx) {
     const unsigned char* frozen = model->frozen_layers();
-    Network::Layers::template backward<first_trained>(run, Network::plan, place(run.parameter_gradients, run.domain), record,
-                                                      dy, dx, frozen + First);
+    Network::Layers::template backward<first_trained, typename M::RunsOn>(
+        run, Network::plan, place(run.parameter_gradients, run.domain), record, dy, dx, frozen + First);
   }
   [[nodiscard]] const std::string& label() const { return model->name; }
+  [[nodiscard]] const Accelerator<T>* device() const { return model->device(); }
   [[nodiscard]] bool trains() const {
     return std::any_of(model->segments().begin(), model->segments().end(),
                        [](const Segment& s) { return s.trainable && s.layer >= First && s.layer < End; });
@@ -138,18 +140,20 @@ void predict_at(Model<N, Device, T>& model, const T* x, int n, Out*... out) {
                 "graft: predict_at<\"a\", \"b\">(model, x, n, a, b): one pointer to the model's numbers for each name.");
   using E = detail::Ends<N, Names...>;
   [[maybe_unused]] constexpr detail::NamesFollowTheNet<E::in_order()> order{};
-  Arena arena;
+  Arena arena(model.device());
   Run<T> run;
   run.n = n;
   run.domain = model.domain;
   run.arena = &arena;
+  run.device = model.device();
+  x = model.brought(arena, x, static_cast<std::size_t>(n) * N::input.size());
   T* const targets[] = {out...};
   [&]<std::size_t... Is>(std::index_sequence<Is...>) {
     (
         [&] {
           using P = detail::PartAt<Model<N, Device, T>, E, Is>;
           x = P{&model}.forward(run, x)->output;
-          std::memcpy(targets[Is], x, static_cast<std::size_t>(n) * P::Network::output.size() * sizeof(T));
+          model.fetch(x, static_cast<std::size_t>(n) * P::Network::output.size(), targets[Is]);
         }(),
         ...);
   }

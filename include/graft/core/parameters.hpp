@@ -10,6 +10,9 @@
 
 GRAFT_BEGIN
 
+template <class T>
+class Accelerator;
+
 /// One named array inside a flat buffer: "0/w", "1/gamma".
 struct Segment {
   std::string name;
@@ -31,6 +34,7 @@ struct Parameters {
   T* gradient = nullptr;
   std::size_t size = 0;
   std::vector<Segment>* segments = nullptr;
+  const Accelerator<T>* device = nullptr;  ///< what runs the model; null: the Cpu
 
   using Scalar = T;
   /// Itself, so that it can stand where a model can.

@@ -2,15 +2,19 @@
 /// \file tape.hpp  The tape between nets and losses. A record is a function pointer and a trivially destructible payload in an
 /// arena; a step takes all its memory from that arena and gives it back at once, so it allocates nothing after the first.
 #include "graft/config.hpp"
+#include "graft/core/accelerator.hpp"
 #include "graft/core/arena.hpp"
 #include "graft/core/error.hpp"
 #include "graft/core/model.hpp"
+#include "graft/core/tape_memory.hpp"
 #include "graft/core/var.hpp"
 #include "graft/core/vector_math.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string>
+#include <type_traits>
 #include <vector>
 
 GRAFT_BEGIN
@@ -47,8 +51,13 @@ struct NetTakesAnotherShape {
 ///   optimizer.step(backward(loss));
 ///
 /// A step ends with backward(); the next recording starts a new one and invalidates what the last one returned.
+/// The first model of a step decides the device: all models of a step are on one.
 template <class T = float>
-class Tape {
+class Tape : public TapeMemory<T> {
+  using TapeMemory<T>::arena_;
+  using TapeMemory<T>::device_;
+  using TapeMemory<T>::decided_;
+
  public:
   Tape() = default;
   Tape(const Tape&) = delete;
@@ -103,11 +112,8 @@ class Tape {
   /// The step number: dropout draws from (model's seed, step), so a resumed run sets it.
   [[nodiscard]] std::uint64_t step() const { return step_; }
   void set_step(std::uint64_t step) { step_ = step; }
-  /// Memory held.
-  [[nodiscard]] std::size_t capacity() const { return arena_.capacity(); }
 
   // ---- for those who write operations --------------------------------------------------------------------------------------
-  Arena& arena() { return arena_; }
   /// Gives a loss a name, by which an audit finds it: a literal.
   void name(Node<T>& node, const char* name) {
     node.name = name;
@@ -122,9 +128,14 @@ class Tape {
     arena_.reset();
     named_.clear();
     last_ = nullptr;
-    ended_ = false;
+    ended_ = decided_ = false;
   }
-  /// A new value.
+  /// Has the step run on `device`, that of the model `name`. Throws Error when it runs on another.
+  void use(const Accelerator<T>* device, const std::string& name) {
+    open();
+    this->decide(device, name, step_);
+  }
+  /// A new value, in the tape's memory.
   Node<T>* node(const T* value, std::size_t row, int rows, bool wanted) {
     Node<T>* made = arena_.template make<Node<T>>();
     made->value = value;
@@ -133,15 +144,25 @@ class Tape {
     made->wanted = wanted;
     return made;
   }
+  /// A new loss; `value` points to one number in the tape's memory.
+  Node<T>* scalar(const T* value, bool wanted) {
+    Node<T>* made = node(value, 1, 1, wanted);
+    made->scalar = true;
+    return made;
+  }
   /// Rows from outside as a node of `row` numbers each, which wants no gradient; starts a new step if the last one has ended.
   View<T> input(Rows<T> rows, std::size_t row) {
     open();
-    return {node(rows.data, row, rows.count, false), 0, rows.count, 1.0};
+    Node<T>* made = node(rows.data, row, rows.count, false);
+    made->outside = true;
+    return {made, 0, rows.count, 1.0};
   }
   /// Runs `model`, a Model or a part of one that lives as long as the step, and records it where something is to be trained.
   template <Kind K, class M>
   Var<M::Network::output, K, T> run(M& model, View<T> in, int split, bool train_parameters) {
     using Out = Var<M::Network::output, K, T>;
+    use(model.device(), model.label());
+    this->bring(*in.node);
     const bool apart = domain_norm != DomainNorm::joint && domain_norm != DomainNorm::frozen;
     const bool own = domain_norm == DomainNorm::per_domain || domain_norm == DomainNorm::adabn;
     if constexpr (M::Network::statistic_arrays > 0) {
@@ -169,6 +190,7 @@ class Tape {
     run.keep = training && (parameters || run.input_gradient);
     run.step = step_;
     run.arena = &arena_;
+    run.device = device_;
     run.domain = domain;
     if (domain_norm == DomainNorm::frozen) run.norm = NormBy::running;
     run.check_finite = check_finite;
@@ -181,23 +203,29 @@ class Tape {
     var.split = split;
     return var;
   }
-  /// Records `payload`, whose member `void backward(Tape&)` runs on the way back.
+  /// Records `payload`, whose member `void backward(Tape&)` runs on the way back. It finds the device done, unless it says
+  /// `static constexpr bool waits_for_nothing = true` because it asks the device for all that it does to numbers.
   template <class Payload>
   void record(const Payload& payload) {
     static_assert(std::is_trivially_destructible_v<Payload>);
     Record* made = arena_.template make<Record>();
-    made->payload = ::new (arena_.template take<Payload>(1)) Payload(payload);
-    made->run = [](Tape& tape, void* raw) { static_cast<Payload*>(raw)->backward(tape); };
+    made->payload = ::new (arena_.template take_host<Payload>(1)) Payload(payload);
+    made->run = [](Tape& tape, void* raw) {
+      if constexpr (!requires { Payload::waits_for_nothing; }) tape.synchronise();
+      static_cast<Payload*>(raw)->backward(tape);
+    };
     made->previous = last_;
     last_ = made;
   }
   /// The factor that a view puts on gradients.
   [[nodiscard]] double scale_of(const View<T>& view) const { return plain && view.scale != 0.0 ? 1.0 : view.scale; }
-  /// Adds weight * unit to the gradient of what `view` shows (its own scale included).
+  /// Adds weight * unit to the gradient of what `view` shows (its own scale included). `unit` lies in the tape's memory, or, of
+  /// a loss, is a number of the host.
   void contribute(const View<T>& view, double weight, const T* unit) {
     if (!view.wanted()) return;
     T* sink = zeroed_gradient(*view.node) + static_cast<std::size_t>(view.begin) * view.node->row;
-    detail::add_scaled(view.size(), static_cast<T>(weight * scale_of(view)), unit, sink);
+    const Accelerator<T>* const device = view.node->scalar ? nullptr : device_;
+    detail::add_scaled(device, view.size(), static_cast<T>(weight * scale_of(view)), unit, sink);
   }
   /// Runs everything recorded backward from `root` with gradient 1 and ends the step.
   void backward(Node<T>& root) {
@@ -219,6 +247,7 @@ class Tape {
   struct Joined {
     Node<T>* parts[2];
     Node<T>* out;
+    static constexpr bool waits_for_nothing = true;
     void backward(Tape& tape) {
       const T* from = out->gradient;
       for (Node<T>* part : parts) {
@@ -232,8 +261,8 @@ class Tape {
   Node<T>* join(Node<T>& a, Node<T>& b) {
     const std::size_t first = a.row * static_cast<std::size_t>(a.rows), second = b.row * static_cast<std::size_t>(b.rows);
     T* value = arena_.template take<T>(first + second);
-    std::memcpy(value, a.value, first * sizeof(T));
-    std::memcpy(value + first, b.value, second * sizeof(T));
+    detail::copy(device_, first, a.value, value);
+    detail::copy(device_, second, b.value, value + first);
     Node<T>* out = node(value, a.row, a.rows + b.rows, a.wanted || b.wanted);
     if (out->wanted) record(Joined{{&a, &b}, out});
     return out;
@@ -251,8 +280,8 @@ class Tape {
   T* zeroed_gradient(Node<T>& node) {
     if (node.gradient == nullptr) {
       const std::size_t count = node.row * static_cast<std::size_t>(node.rows);
-      node.gradient = arena_.template take<T>(count);
-      std::memset(node.gradient, 0, count * sizeof(T));
+      node.gradient = node.scalar ? arena_.template take_host<T>(count) : arena_.template take<T>(count);
+      detail::set_zero(node.scalar ? nullptr : device_, count, node.gradient);
     }
     return node.gradient;
   }
@@ -264,6 +293,7 @@ class Tape {
     Run<T> run;
     View<T> in;
     Node<T>* out;
+    static constexpr bool waits_for_nothing = true;
     void backward(Tape& tape) {
       if (out->gradient == nullptr) return;
       if (!in.wanted()) {
@@ -275,7 +305,7 @@ class Tape {
         source.gradient = tape.arena_.template take<T>(in.size());
         model->backward(run, *made, out->gradient, source.gradient);
         const double scale = tape.scale_of(in);
-        if (scale != 1.0) detail::scale_by(in.size(), static_cast<T>(scale), source.gradient);
+        if (scale != 1.0) detail::scale_by(tape.device_, in.size(), static_cast<T>(scale), source.gradient);
         return;
       }
       tape.zeroed_gradient(source);
@@ -286,7 +316,6 @@ class Tape {
     }
   };
 
-  Arena arena_;
   std::vector<Node<T>*> named_;
   Record* last_ = nullptr;
   bool ended_ = true;

@@ -27,6 +27,8 @@ struct Node {
   std::size_t row = 1;    ///< numbers in one row
   int rows = 1;
   bool wanted = false;         ///< whether anything trained lies behind it
+  bool outside = false;        ///< its value is the caller's, in the host's memory
+  bool scalar = false;         ///< a loss, whose gradient is a number of the host
   const char* name = nullptr;  ///< of a loss that a method reports
 };
 
@@ -56,7 +58,11 @@ struct Var {
   int split = 0;  ///< rows of the source domain, when both domains are in this batch
 
   [[nodiscard]] int count() const { return view.count; }
-  [[nodiscard]] const T* value() const { return view.value(); }
+  /// The numbers, for the host: on a device this waits for them, and they are to be read before the next thing is recorded.
+  [[nodiscard]] const T* value() const {
+    tape->synchronise();
+    return view.value();
+  }
   /// `n` rows from `begin` on; nothing is copied.
   [[nodiscard]] Var rows(int begin, int n) const {
     if (begin < 0 || n < 0 || begin + n > view.count) {

@@ -1,6 +1,7 @@
 #pragma once
 /// \file vector_math.hpp  Elementwise sums over long arrays, for the tape.
 #include "graft/config.hpp"
+#include "graft/core/accelerator.hpp"
 #include "graft/core/parallel.hpp"
 
 #include <cstddef>
@@ -26,7 +27,8 @@ void for_pieces(std::size_t count, Body&& body) {
 
 /// y += scale * x
 template <class T>
-void add_scaled(std::size_t count, T scale, const T* x, T* y) {
+void add_scaled(const Accelerator<T>* device, std::size_t count, T scale, const T* x, T* y) {
+  if (device != nullptr) return device->add_scaled(count, scale, x, y);
   for_pieces(count, [=](std::ptrdiff_t begin, std::ptrdiff_t end) {
     for (std::ptrdiff_t i = begin; i < end; ++i) y[i] += scale * x[i];
   });
@@ -34,7 +36,8 @@ void add_scaled(std::size_t count, T scale, const T* x, T* y) {
 
 /// y *= scale
 template <class T>
-void scale_by(std::size_t count, T scale, T* y) {
+void scale_by(const Accelerator<T>* device, std::size_t count, T scale, T* y) {
+  if (device != nullptr) return device->scale_by(count, scale, y);
   for_pieces(count, [=](std::ptrdiff_t begin, std::ptrdiff_t end) {
     for (std::ptrdiff_t i = begin; i < end; ++i) y[i] *= scale;
   });

@@ -52,7 +52,7 @@ Loss<T> margin_disparity(const Var<S, A, T>& adversary, const Var<S, B, T>& main
     const int rows = main.count(), split = main.split;
     double loss = 0.0;
     for (int i = 0; i < rows; ++i) {
-      const T* choice = main.value() + static_cast<std::ptrdiff_t>(i) * S.c;
+      const T* choice = main.view.value() + static_cast<std::ptrdiff_t>(i) * S.c;
       const std::ptrdiff_t k = std::max_element(choice, choice + S.c) - choice;
       const T* row = p + static_cast<std::ptrdiff_t>(i) * S.c;
       const double own = static_cast<double>(row[k]);

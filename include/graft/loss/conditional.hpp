@@ -48,12 +48,17 @@ struct ConditionalCall {
 };
 }  // namespace detail
 
-/// softmax(logits), n x S.c, in the tape's memory: constants, no gradient goes back.
+/// softmax(logits), n x S.c, in the tape's memory: constants, no gradient goes back. On a device the host waits before it reads
+/// them: Tape::on_host().
 template <Shape S, Kind K, class T>
 const T* probabilities_of(const Var<S, K, T>& logits) {
   static_assert(LossWantsLogits<K>::ok);
-  T* p = logits.tape->arena().template take<T>(logits.view.size());
-  kernel::softmax_forward(Cpu{}, logits.count(), S.c, logits.value(), p);
+  Tape<T>& tape = *logits.tape;
+  T* p = tape.arena().template take<T>(logits.view.size());
+  if (tape.device() != nullptr)
+    tape.device()->losses().softmax(logits.count(), S.c, logits.view.value(), p);
+  else
+    kernel::softmax_forward(Cpu{}, logits.count(), S.c, logits.view.value(), p);
   return p;
 }
 
@@ -65,12 +70,13 @@ Var<Vector<static_cast<int>(F.size()) * L.c>, Kind::features, T> conditional(con
   constexpr int d = static_cast<int>(F.size());
   const T* g = probabilities_of(logits);
   Tape<T>& tape = *f.tape;
+  tape.on_host("conditional");
   const std::size_t n = static_cast<std::size_t>(f.count()), row = static_cast<std::size_t>(d) * static_cast<std::size_t>(L.c);
   T* value = tape.arena().template take<T>(n * row);
   for (std::size_t i = 0; i < n; ++i) {
     for (std::size_t c = 0; c < static_cast<std::size_t>(L.c); ++c) {
       for (std::size_t k = 0; k < static_cast<std::size_t>(d); ++k)
-        value[i * row + c * d + k] = g[i * static_cast<std::size_t>(L.c) + c] * f.value()[i * d + k];
+        value[i * row + c * d + k] = g[i * static_cast<std::size_t>(L.c) + c] * f.view.value()[i * d + k];
     }
   }
   Node<T>* out = tape.node(value, row, f.count(), f.view.wanted());
@@ -103,6 +109,7 @@ Var<Vector<Wide>, Kind::features, T> conditional(const Var<F, A, T>& f, const Va
   T* value = tape.arena().template take<T>(size);
   T* other = tape.arena().template take<T>(size);
   const T* none = nullptr;
+  tape.on_host("conditional");
   kernel::dense_forward(Cpu{}, f.count(), map.d, Wide, f.value(), map.features.data(), none, Epilogue{}, value);
   kernel::dense_forward(Cpu{}, f.count(), map.classes, Wide, g, map.labels.data(), none, Epilogue{}, other);
   const T part = static_cast<T>(1.0 / std::sqrt(static_cast<double>(Wide)));
@@ -120,6 +127,7 @@ Var<Vector<Wide>, Kind::features, T> conditional(const Var<F, A, T>& f, const Va
 template <Shape S, Kind K, class T>
 const T* entropy_weights(const Var<S, K, T>& logits, bool each) {
   const T* p = probabilities_of(logits);
+  logits.tape->on_host("entropy_weights");
   T* w = logits.tape->arena().template take<T>(static_cast<std::size_t>(logits.count()));
   for (int i = 0; i < logits.count(); ++i) {
     double h = 0.0;

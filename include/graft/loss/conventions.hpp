@@ -19,9 +19,8 @@ namespace detail {
 /// A constant added to a loss.
 template <class T>
 Loss<T> shifted(const Loss<T>& loss, double by) {
-  T* value = loss.tape->arena().template take<T>(1);
-  *value = static_cast<T>(by);
-  return loss + Loss<T>{loss.tape, loss.tape->node(value, 1, 1, false)};
+  const T* const value = loss.tape->filled(1, static_cast<T>(by));
+  return loss + Loss<T>{loss.tape, loss.tape->scalar(value, false)};
 }
 }  // namespace detail
 
@@ -69,9 +68,10 @@ Loss<T> mmd(const Var<S, A, T>& x, const Var<S, B, T>& y, Convention convention,
       const double median = std::sqrt(kernel::median_square(Cpu{}, x.count(), width, x.value()));
       std::vector<double> scales;
       for (int i = 0; i <= 32; ++i) scales.push_back(std::pow(2.0, i / 2.0 - 8.0) * (median + 1e-7));
-      return detail::record_loss(x, y, [&](const T* px, const T* py, T* dx, T* dy) {
+      const auto of_distances = [&](const T* px, const T* py, T* dx, T* dy) {
         return kernel::mmd_of_distances(Cpu{}, x.count(), y.count(), width, px, py, scales, dx, dy);
-      });
+      };
+      return detail::record_loss(x, y, of_distances, detail::NoKernel{}, "mmd of distances");
     }
     default:
       detail::no_such_convention("mmd", convention, "paper, deepda, ada, tllib, pytorch_adapt, domainbed, skada");

@@ -20,13 +20,19 @@ template <Shape S, Kind A, Kind B, class T>
 Loss<T> mmd(const Var<S, A, T>& x, const Var<S, B, T>& y, const MmdOptions& options = {}) {
   static_assert(A != Kind::probabilities && B != Kind::probabilities,
                 "graft: mmd compares features or logits, not probabilities.");
-  return detail::record_loss(x, y, [&](const T* px, const T* py, T* dx, T* dy) {
-    const int nx = x.count(), ny = y.count(), d = static_cast<int>(S.size());
-    const double begin = detail::trace_clock();
-    const T value = kernel::mmd(Cpu{}, nx, ny, d, px, py, options, dx, dy);
-    if (detail::traced()) detail::trace_loss("MMD", nx, ny, d, kernel::describe_mmd<T>(nx, ny, d, options), begin);
-    return value;
-  });
+  const int nx = x.count(), ny = y.count();
+  constexpr int d = static_cast<int>(S.size());
+  return detail::record_loss(
+      x, y,
+      [&](const T* px, const T* py, T* dx, T* dy) {
+        const double begin = detail::trace_clock();
+        const T value = kernel::mmd(Cpu{}, nx, ny, d, px, py, options, dx, dy);
+        if (detail::traced()) detail::trace_loss("MMD", nx, ny, d, kernel::describe_mmd<T>(nx, ny, d, options), begin);
+        return value;
+      },
+      [&](const DeviceLosses<T>& losses, const T* px, const T* py, T* dx, T* dy, T* value) {
+        losses.mmd(nx, ny, d, px, py, options, dx, dy, value);
+      });
 }
 
 /// |mean x - mean y|^2 over the features, summed: the squared MMD of the linear kernel (Tzeng et al. 2014, equation 1).
@@ -34,9 +40,15 @@ template <Shape S, Kind A, Kind B, class T>
 Loss<T> mean_difference(const Var<S, A, T>& x, const Var<S, B, T>& y) {
   static_assert(A != Kind::probabilities && B != Kind::probabilities,
                 "graft: mean_difference compares features or logits, not probabilities.");
-  return detail::record_loss(x, y, [&](const T* px, const T* py, T* dx, T* dy) {
-    return kernel::mean_difference(Cpu{}, x.count(), y.count(), static_cast<int>(S.size()), px, py, dx, dy);
-  });
+  constexpr int width = static_cast<int>(S.size());
+  return detail::record_loss(
+      x, y,
+      [&](const T* px, const T* py, T* dx, T* dy) {
+        return kernel::mean_difference(Cpu{}, x.count(), y.count(), width, px, py, dx, dy);
+      },
+      [&](const DeviceLosses<T>& losses, const T* px, const T* py, T* dx, T* dy, T* value) {
+        losses.mean_difference(x.count(), y.count(), width, px, py, dx, dy, value);
+      });
 }
 
 /// |C_x - C_y|_F^2 / (4 d^2), the unbiased covariances of both batches (Sun & Saenko 2016). At least two rows each.
@@ -44,17 +56,23 @@ template <Shape S, Kind A, Kind B, class T>
 Loss<T> coral(const Var<S, A, T>& x, const Var<S, B, T>& y) {
   if (x.count() < 2 || y.count() < 2)
     fail("coral: batches of ", x.count(), " and ", y.count(), " rows; a covariance needs at least 2.");
-  return detail::record_loss(x, y, [&](const T* px, const T* py, T* dx, T* dy) {
-    const int nx = x.count(), ny = y.count(), d = static_cast<int>(S.size());
-    const double begin = detail::trace_clock();
-    const T value = kernel::coral(Cpu{}, nx, ny, d, px, py, dx, dy);
-    if (detail::traced()) {
-      const std::string text = "covariances: " + kernel::describe_product<T>(true, false, d, d, nx, d) +
-                               " | gradients: " + kernel::describe_product<T>(false, false, nx, d, d, d);
-      detail::trace_loss("CORAL", nx, ny, d, text, begin);
-    }
-    return value;
-  });
+  const int nx = x.count(), ny = y.count();
+  constexpr int d = static_cast<int>(S.size());
+  return detail::record_loss(
+      x, y,
+      [&](const T* px, const T* py, T* dx, T* dy) {
+        const double begin = detail::trace_clock();
+        const T value = kernel::coral(Cpu{}, nx, ny, d, px, py, dx, dy);
+        if (detail::traced()) {
+          const std::string text = "covariances: " + kernel::describe_product<T>(true, false, d, d, nx, d) +
+                                   " | gradients: " + kernel::describe_product<T>(false, false, nx, d, d, d);
+          detail::trace_loss("CORAL", nx, ny, d, text, begin);
+        }
+        return value;
+      },
+      [&](const DeviceLosses<T>& losses, const T* px, const T* py, T* dx, T* dy, T* value) {
+        losses.coral(nx, ny, d, px, py, dx, dy, value);
+      });
 }
 
 GRAFT_END

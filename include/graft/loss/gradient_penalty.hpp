@@ -166,6 +166,7 @@ Loss<T> gradient_penalty(Tape<T>& tape, Model<N, Device, T>& critic, Rows<T> row
   static constexpr auto layers = detail::critic_layers(static_cast<const N*>(nullptr));
   if (rows.count < 1) fail("gradient_penalty: ", rows.count, " rows; it needs at least 1.");
   tape.open();
+  tape.on_host("gradient_penalty");
   Arena& arena = tape.arena();
   constexpr std::size_t width = N::input.size(), count = layers.size();
   const std::size_t n = static_cast<std::size_t>(rows.count);

@@ -40,6 +40,7 @@ Loss<T> joint_mmd(const Var<F, A, T>& f, const Var<L, B, T>& logits, const Joint
   if (logits.count() != f.count()) fail("joint_mmd: ", f.count(), " rows of features and ", logits.count(), " of logits.");
   const T* p = probabilities_of(logits);
   const int n = f.count();
+  f.tape->on_host("joint_mmd");
   T* w = f.tape->arena().template take<T>(static_cast<std::size_t>(n) * static_cast<std::size_t>(n));
   kernel::mmd_weights(f.split, n - f.split, options.unbiased, w);
   return detail::record_loss(*f.tape, f.view, &logits.view, [&](T* df, T* dz) {
@@ -81,6 +82,7 @@ Loss<T> local_mmd(const Var<F, A, T>& f, const Var<L, B, T>& logits, ClassLabels
   Arena& arena = f.tape->arena();
   constexpr std::size_t classes = static_cast<std::size_t>(L.c);
   const T* p = probabilities_of(logits);
+  f.tape->on_host("local_mmd");
   T* share = arena.template take<T>(static_cast<std::size_t>(n) * classes);  // of a row in its domain's part of a class
   T sums[2][classes] = {};
   bool there[2][classes] = {};

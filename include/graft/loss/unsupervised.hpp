@@ -11,8 +11,11 @@ GRAFT_BEGIN
 template <Shape S, Kind K, class T>
 Loss<T> entropy(const Var<S, K, T>& logits, double epsilon = 0.0) {
   static_assert(LossWantsLogits<K>::ok);
-  return detail::record_loss(logits,
-                             [&](const T* x, T* dx) { return kernel::entropy(Cpu{}, logits.count(), S.c, x, dx, epsilon); });
+  return detail::record_loss(
+      logits, [&](const T* x, T* dx) { return kernel::entropy(Cpu{}, logits.count(), S.c, x, dx, epsilon); },
+      [&](const DeviceLosses<T>& losses, const T* x, T* dx, T* value) {
+        losses.entropy(logits.count(), S.c, x, dx, epsilon, value);
+      });
 }
 
 /// Entropy, in nats, of the mean of softmax(logits) over the rows: how evenly the classes are predicted. Its greatest value is
@@ -22,7 +25,10 @@ template <Shape S, Kind K, class T>
 Loss<T> mean_entropy(const Var<S, K, T>& logits, double epsilon = 0.0) {
   static_assert(LossWantsLogits<K>::ok);
   return detail::record_loss(
-      logits, [&](const T* x, T* dx) { return kernel::mean_entropy(Cpu{}, logits.count(), S.c, x, dx, epsilon); });
+      logits, [&](const T* x, T* dx) { return kernel::mean_entropy(Cpu{}, logits.count(), S.c, x, dx, epsilon); },
+      [&](const DeviceLosses<T>& losses, const T* x, T* dx, T* value) {
+        losses.mean_entropy(logits.count(), S.c, x, dx, epsilon, value);
+      });
 }
 
 /// Minimum class confusion (Jin et al. 2020), the entropy weights, of -sum p log(p + epsilon), held constant in the gradient.

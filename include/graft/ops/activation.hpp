@@ -4,6 +4,7 @@
 #include "graft/core/layer.hpp"
 #include "graft/kernel/cpu/activation.hpp"
 #include "graft/kernel/cpu/softmax.hpp"
+#include "graft/kernel/cuda/layers.hpp"
 
 GRAFT_BEGIN
 
@@ -36,16 +37,16 @@ struct Elementwise {
   template <class V>
   static constexpr void visit(Shape, V&&) {}
 
-  template <class T>
+  template <class T, class D = Cpu>
   static void* forward(Run<T>& run, const Place<T>& at, const T* x, T* y) {
-    kernel::activation_forward(Cpu{}, A, alpha, static_cast<std::ptrdiff_t>(run.n) * static_cast<std::ptrdiff_t>(at.in.size()),
-                               x, y);
+    kernel::activation_forward(D{}, A, alpha, static_cast<std::ptrdiff_t>(run.n) * static_cast<std::ptrdiff_t>(at.in.size()), x,
+                               y);
     return nullptr;
   }
-  template <class T>
+  template <class T, class D = Cpu>
   static void backward(Run<T>& run, const Place<T>& at, const T* x, const T* y, void*, T* dy, T* dx) {
     if (dx == nullptr) return;
-    kernel::activation_backward(Cpu{}, A, alpha, static_cast<std::ptrdiff_t>(run.n) * static_cast<std::ptrdiff_t>(at.in.size()),
+    kernel::activation_backward(D{}, A, alpha, static_cast<std::ptrdiff_t>(run.n) * static_cast<std::ptrdiff_t>(at.in.size()),
                                 x, y, dy, dx);
   }
 };
@@ -100,14 +101,14 @@ struct Softmax {
   template <class V>
   static constexpr void visit(Shape, V&&) {}
 
-  template <class T>
+  template <class T, class D = Cpu>
   static void* forward(Run<T>& run, const Place<T>& at, const T* x, T* y) {
-    kernel::softmax_forward(Cpu{}, run.n * at.in.h * at.in.w, at.in.c, x, y);
+    kernel::softmax_forward(D{}, run.n * at.in.h * at.in.w, at.in.c, x, y);
     return nullptr;
   }
-  template <class T>
+  template <class T, class D = Cpu>
   static void backward(Run<T>& run, const Place<T>& at, const T*, const T* y, void*, T* dy, T* dx) {
-    if (dx != nullptr) kernel::softmax_backward(Cpu{}, run.n * at.in.h * at.in.w, at.in.c, y, dy, dx);
+    if (dx != nullptr) kernel::softmax_backward(D{}, run.n * at.in.h * at.in.w, at.in.c, y, dy, dx);
   }
 };
 

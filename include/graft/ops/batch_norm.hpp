@@ -3,6 +3,7 @@
 #include "graft/config.hpp"
 #include "graft/core/layer.hpp"
 #include "graft/kernel/cpu/batch_norm.hpp"
+#include "graft/kernel/cuda/layers.hpp"
 
 #include <algorithm>
 
@@ -42,7 +43,7 @@ struct BatchNorm {
   }
 
   /// Returns the batch's mean and inverse deviation (2 c numbers), or null when the running statistics served.
-  template <class T>
+  template <class T, class D = Cpu>
   static void* forward(Run<T>& run, const Place<T>& at, const T* x, T* y) {
     const std::ptrdiff_t rows = static_cast<std::ptrdiff_t>(run.n) * at.in.h * at.in.w;
     const int c = at.in.c;
@@ -50,7 +51,7 @@ struct BatchNorm {
     const T* beta = at.weights + (O.scale ? c : 0);
     const bool by_batch = run.norm == NormBy::batch || (run.norm == NormBy::phase && run.training);
     if (!by_batch || at.fixed_statistics[0] != 0) {
-      kernel::batch_norm_forward_infer(Cpu{}, rows, c, x, gamma, beta, static_cast<T>(O.epsilon), at.statistics,
+      kernel::batch_norm_forward_infer(D{}, rows, c, x, gamma, beta, static_cast<T>(O.epsilon), at.statistics,
                                        at.statistics + c, y);
       return nullptr;
     }
@@ -58,14 +59,14 @@ struct BatchNorm {
     T* mean = kept;
     T* inverse = kept + c;
     T* variance = kept + 2 * c;
-    kernel::batch_norm_forward_train(Cpu{}, rows, c, x, gamma, beta, static_cast<T>(O.epsilon), mean, inverse, variance, y);
+    kernel::batch_norm_forward_train(D{}, rows, c, x, gamma, beta, static_cast<T>(O.epsilon), mean, inverse, variance, y);
     const double momentum = run.norm == NormBy::batch ? 0.0 : O.momentum;
-    kernel::batch_norm_update_running(Cpu{}, c, rows, static_cast<T>(momentum), O.unbiased, mean, variance, at.statistics,
+    kernel::batch_norm_update_running(D{}, c, rows, static_cast<T>(momentum), O.unbiased, mean, variance, at.statistics,
                                       at.statistics + c);
     return kept;
   }
 
-  template <class T>
+  template <class T, class D = Cpu>
   static void backward(Run<T>& run, const Place<T>& at, const T* x, const T*, void* kept, T* dy, T* dx) {
     const std::ptrdiff_t rows = static_cast<std::ptrdiff_t>(run.n) * at.in.h * at.in.w;
     const int c = at.in.c;
@@ -73,12 +74,12 @@ struct BatchNorm {
     T* dgamma = O.scale ? at.gradients : nullptr;
     T* dbeta = at.gradients != nullptr ? at.gradients + (O.scale ? c : 0) : nullptr;
     if (kept == nullptr) {
-      kernel::batch_norm_backward_infer(Cpu{}, rows, c, x, at.statistics, at.statistics + c, static_cast<T>(O.epsilon), gamma,
-                                        dy, dx, dgamma, dbeta);
+      kernel::batch_norm_backward_infer(D{}, rows, c, x, at.statistics, at.statistics + c, static_cast<T>(O.epsilon), gamma, dy,
+                                        dx, dgamma, dbeta);
       return;
     }
     const T* mean = static_cast<const T*>(kept);
-    kernel::batch_norm_backward_train(Cpu{}, rows, c, x, mean, mean + c, gamma, dy, dx, dgamma, dbeta);
+    kernel::batch_norm_backward_train(D{}, rows, c, x, mean, mean + c, gamma, dy, dx, dgamma, dbeta);
   }
 
  private:
@@ -87,7 +88,8 @@ struct BatchNorm {
   static const T* scale(Run<T>& run, const Place<T>& at) {
     if constexpr (O.scale) return at.weights;
     T* ones = run.arena->template take<T>(static_cast<std::size_t>(at.in.c));
-    std::fill(ones, ones + at.in.c, T{1});
+    run.device != nullptr ? run.device->fill(static_cast<std::size_t>(at.in.c), T{1}, ones)
+                          : std::fill(ones, ones + at.in.c, T{1});
     return ones;
   }
 };

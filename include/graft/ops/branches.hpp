@@ -44,9 +44,14 @@ enum class Join { sum, concat };
 
 /// Channels [begin, begin + part.c) of the rows of `whole`, to or from `rows` rows of `part`.
 template <bool into_whole, class T>
-void copy_channels(int n, Shape part, Shape whole, std::size_t begin, T* in_whole, T* in_part) {
+void copy_channels(const Accelerator<T>* device, int n, Shape part, Shape whole, std::size_t begin, T* in_whole, T* in_part) {
   const std::size_t rows = static_cast<std::size_t>(n) * static_cast<std::size_t>(whole.h) * static_cast<std::size_t>(whole.w);
   const std::size_t channels = static_cast<std::size_t>(part.c), stride = static_cast<std::size_t>(whole.c);
+  if (device != nullptr) {
+    into_whole ? device->copy_rows({1, rows, channels, channels, 0, stride, 0}, in_part, in_whole + begin)
+               : device->copy_rows({1, rows, channels, stride, 0, channels, 0}, in_whole + begin, in_part);
+    return;
+  }
   for (std::size_t row = 0; row < rows; ++row) {
     T* a = in_whole + row * stride + begin;
     T* b = in_part + row * channels;
@@ -83,7 +88,7 @@ inline PlanView plan_branch(Arena& arena, const ChainRules& chain, Shape in) {
   const std::size_t count = static_cast<std::size_t>(chain.count) + 1;
   const auto zeros = [&](auto*& array) {
     using E = std::remove_reference_t<decltype(*array)>;
-    array = arena.template take<E>(count);
+    array = arena.template take_host<E>(count);
     std::fill_n(array, count, E{});
   };
   PlanArrays p{};
@@ -98,7 +103,7 @@ inline PlanView plan_branch(Arena& arena, const ChainRules& chain, Shape in) {
 template <class T>
 void* branches_forward(Run<T>& run, const Place<T>& at, const ChainRules* rules, const Step<T>* const* steps, int count,
                        Join join, const T* x, T* y) {
-  ChainRecord<T>** records = run.arena->template take<ChainRecord<T>*>(static_cast<std::size_t>(count));
+  ChainRecord<T>** records = run.arena->template take_host<ChainRecord<T>*>(static_cast<std::size_t>(count));
   const std::size_t numbers = static_cast<std::size_t>(run.n) * at.out.size();
   Place<T> here = at;
   std::size_t before = 0;
@@ -108,12 +113,12 @@ void* branches_forward(Run<T>& run, const Place<T>& at, const ChainRules* rules,
     records[i] = run_forward(run, {plan, rules[i].layer, steps[i]}, here, x, 0, 0);
     const T* out = records[i]->output;
     if (join == Join::concat) {
-      copy_channels<true>(run.n, shape, at.out, before, y, const_cast<T*>(out));
+      copy_channels<true>(run.device, run.n, shape, at.out, before, y, const_cast<T*>(out));
       before += static_cast<std::size_t>(shape.c);
     } else if (i == 0) {
-      std::memcpy(y, out, numbers * sizeof(T));
+      copy(run.device, numbers, out, y);
     } else {
-      add_scaled(numbers, T{1}, out, y);
+      add_scaled(run.device, numbers, T{1}, out, y);
     }
     pass_branch(plan, here);
   }
@@ -126,7 +131,7 @@ void branches_backward(Run<T>& run, const Place<T>& at, const ChainRules* rules,
                        Join join, void* kept, T* dy, T* dx) {
   ChainRecord<T>* const* records = static_cast<ChainRecord<T>**>(kept);
   const std::size_t numbers = static_cast<std::size_t>(run.n) * at.in.size();
-  if (dx != nullptr) std::memset(dx, 0, numbers * sizeof(T));
+  if (dx != nullptr) set_zero(run.device, numbers, dx);
   Place<T> here = at;
   std::size_t before = 0;
   for (int i = 0; i < count; ++i) {
@@ -135,16 +140,16 @@ void branches_backward(Run<T>& run, const Place<T>& at, const ChainRules* rules,
     const Shape shape = plan.shape[plan.count];
     T* own = run.arena->template take<T>(static_cast<std::size_t>(run.n) * shape.size());
     if (join == Join::concat) {
-      copy_channels<false>(run.n, shape, at.out, before, dy, own);
+      copy_channels<false>(run.device, run.n, shape, at.out, before, dy, own);
       before += static_cast<std::size_t>(shape.c);
     } else {
-      std::memcpy(own, dy, static_cast<std::size_t>(run.n) * shape.size() * sizeof(T));
+      copy(run.device, static_cast<std::size_t>(run.n) * shape.size(), static_cast<const T*>(dy), own);
     }
     T* own_dx = dx != nullptr ? run.arena->template take<T>(numbers) : nullptr;
     if (own_dx != nullptr || plan.parameters[plan.count] > 0) {
       run_backward<T>(run, {plan, rules[i].layer, steps[i]}, here, *records[i], own, own_dx, nullptr);
     }
-    if (dx != nullptr) add_scaled(numbers, T{1}, own_dx, dx);
+    if (dx != nullptr) add_scaled(run.device, numbers, T{1}, own_dx, dx);
     pass_branch(plan, here);
   }
 }
@@ -160,14 +165,14 @@ struct Branches {
   static constexpr void visit(Shape in, V&& v) {
     for (const ChainRules& branch : branch_rules) visit_chain(branch, in, v);
   }
-  template <class T>
+  template <class T, class D = Cpu>
   static void* forward(Run<T>& run, const Place<T>& at, const T* x, T* y) {
-    static constexpr const Step<T>* steps[] = {Bs::template forward_steps<T>.data()...};
+    static constexpr const Step<T>* steps[] = {Bs::template forward_steps<T, D>.data()...};
     return branches_forward(run, at, branch_rules.data(), steps, static_cast<int>(sizeof...(Bs)), Kind, x, y);
   }
-  template <class T>
+  template <class T, class D = Cpu>
   static void backward(Run<T>& run, const Place<T>& at, const T*, const T*, void* kept, T* dy, T* dx) {
-    static constexpr const Step<T>* steps[] = {Bs::template steps<0, T>.data()...};
+    static constexpr const Step<T>* steps[] = {Bs::template steps<0, T, D>.data()...};
     branches_backward(run, at, branch_rules.data(), steps, static_cast<int>(sizeof...(Bs)), Kind, kept, dy, dx);
   }
 };

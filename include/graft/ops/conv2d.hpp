@@ -5,6 +5,7 @@
 #include "graft/core/passes.hpp"
 #include "graft/kernel/cpu/conv2d.hpp"
 #include "graft/kernel/cpu/describe.hpp"
+#include "graft/kernel/cuda/layers.hpp"
 
 GRAFT_BEGIN
 
@@ -56,19 +57,19 @@ struct Conv2D {
     if (O.bias) v(Weight{"b", Role::bias, {Filters, 1, 1, 1}, 1, taps * (in.c / O.groups)});
   }
 
-  template <class T>
+  template <class T, class D = Cpu>
   static void* forward(Run<T>& run, const Place<T>& at, const T* x, T* y) {
     std::uint8_t* argmax = nullptr;
     if (at.epilogue.pool && run.keep)
       argmax = run.arena->template take<std::uint8_t>(static_cast<std::size_t>(run.n) * at.out.size());
-    kernel::conv2d_forward(Cpu{}, extents(at.in, run.n), x, at.weights, bias(at.weights, at.in), at.epilogue, y, argmax);
+    kernel::conv2d_forward(D{}, extents(at.in, run.n), x, at.weights, bias(at.weights, at.in), at.epilogue, y, argmax);
     return argmax;
   }
 
-  template <class T>
+  template <class T, class D = Cpu>
   static void backward(Run<T>& run, const Place<T>& at, const T* x, const T* y, void* kept, T* dy, T* dx) {
     T* db = at.gradients != nullptr ? const_cast<T*>(bias(at.gradients, at.in)) : nullptr;
-    kernel::conv2d_backward(Cpu{}, extents(at.in, run.n), x, at.weights, y, static_cast<const std::uint8_t*>(kept), dy,
+    kernel::conv2d_backward(D{}, extents(at.in, run.n), x, at.weights, y, static_cast<const std::uint8_t*>(kept), dy,
                             at.epilogue, dx, at.gradients, db);
   }
 

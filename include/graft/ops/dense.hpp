@@ -5,6 +5,7 @@
 #include "graft/core/passes.hpp"
 #include "graft/kernel/cpu/dense.hpp"
 #include "graft/kernel/cpu/describe.hpp"
+#include "graft/kernel/cuda/layers.hpp"
 
 GRAFT_BEGIN
 
@@ -26,17 +27,17 @@ struct Dense {
     if (Bias) v(Weight{"b", Role::bias, {Units, 1, 1, 1}, 1, static_cast<double>(in.size())});
   }
 
-  template <class T>
+  template <class T, class D = Cpu>
   static void* forward(Run<T>& run, const Place<T>& at, const T* x, T* y) {
     const T* b = Bias ? at.weights + at.in.size() * Units : nullptr;
-    kernel::dense_forward(Cpu{}, run.n, static_cast<int>(at.in.size()), Units, x, at.weights, b, at.epilogue, y);
+    kernel::dense_forward(D{}, run.n, static_cast<int>(at.in.size()), Units, x, at.weights, b, at.epilogue, y);
     return nullptr;
   }
 
-  template <class T>
+  template <class T, class D = Cpu>
   static void backward(Run<T>& run, const Place<T>& at, const T* x, const T* y, void*, T* dy, T* dx) {
     T* db = Bias && at.gradients != nullptr ? at.gradients + at.in.size() * Units : nullptr;
-    kernel::dense_backward(Cpu{}, run.n, static_cast<int>(at.in.size()), Units, x, at.weights, y, dy, at.epilogue, dx,
+    kernel::dense_backward(D{}, run.n, static_cast<int>(at.in.size()), Units, x, at.weights, y, dy, at.epilogue, dx,
                            at.gradients, db);
   }
 

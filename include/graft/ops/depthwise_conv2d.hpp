@@ -5,6 +5,7 @@
 #include "graft/core/passes.hpp"
 #include "graft/kernel/cpu/depthwise.hpp"
 #include "graft/kernel/cpu/describe.hpp"
+#include "graft/kernel/cuda/layers.hpp"
 #include "graft/ops/conv2d.hpp"
 
 GRAFT_BEGIN
@@ -31,16 +32,16 @@ struct DepthwiseConv2D {
     if (O.bias) v(Weight{"b", Role::bias, {in.c, 1, 1, 1}, 1, taps});
   }
 
-  template <class T>
+  template <class T, class D = Cpu>
   static void* forward(Run<T>& run, const Place<T>& at, const T* x, T* y) {
-    kernel::depthwise_forward(Cpu{}, extents(at.in, run.n), x, at.weights, bias(at.weights, at.in), at.epilogue, y);
+    kernel::depthwise_forward(D{}, extents(at.in, run.n), x, at.weights, bias(at.weights, at.in), at.epilogue, y);
     return nullptr;
   }
 
-  template <class T>
+  template <class T, class D = Cpu>
   static void backward(Run<T>& run, const Place<T>& at, const T* x, const T* y, void*, T* dy, T* dx) {
     T* db = at.gradients != nullptr ? const_cast<T*>(bias(at.gradients, at.in)) : nullptr;
-    kernel::depthwise_backward(Cpu{}, extents(at.in, run.n), x, at.weights, y, dy, at.epilogue, dx, at.gradients, db);
+    kernel::depthwise_backward(D{}, extents(at.in, run.n), x, at.weights, y, dy, at.epilogue, dx, at.gradients, db);
   }
 
   template <class T>

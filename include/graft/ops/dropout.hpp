@@ -4,8 +4,10 @@
 #include "graft/core/layer.hpp"
 #include "graft/core/random.hpp"
 #include "graft/kernel/cpu/activation.hpp"
+#include "graft/kernel/cuda/layers.hpp"
 
-#include <cstring>
+#include <cstddef>
+#include <cstdint>
 
 GRAFT_BEGIN
 
@@ -24,27 +26,27 @@ struct Dropout {
   static constexpr void visit(Shape, V&&) {}
 
   /// Returns the stream drawn from, or null when nothing was dropped.
-  template <class T>
+  template <class T, class D = Cpu>
   static void* forward(Run<T>& run, const Place<T>& at, const T* x, T* y) {
     const std::ptrdiff_t count = static_cast<std::ptrdiff_t>(run.n) * static_cast<std::ptrdiff_t>(at.in.size());
     if (!run.training) {
-      if (x != y) std::memcpy(y, x, static_cast<std::size_t>(count) * sizeof(T));
+      if (x != y) detail::copy(run.device, static_cast<std::size_t>(count), x, y);
       return nullptr;
     }
-    std::uint64_t* stream = run.arena->template take<std::uint64_t>(1);
+    std::uint64_t* stream = run.arena->template take_host<std::uint64_t>(1);
     *stream = mix(run.step, run.place);
-    kernel::dropout_forward(Cpu{}, count, Rate.value, run.seed, *stream, x, y);
+    kernel::dropout_forward(D{}, count, Rate.value, run.seed, *stream, x, y);
     return stream;
   }
-  template <class T>
+  template <class T, class D = Cpu>
   static void backward(Run<T>& run, const Place<T>& at, const T*, const T*, void* kept, T* dy, T* dx) {
     if (dx == nullptr) return;
     const std::ptrdiff_t count = static_cast<std::ptrdiff_t>(run.n) * static_cast<std::ptrdiff_t>(at.in.size());
     if (kept == nullptr) {
-      if (dx != dy) std::memcpy(dx, dy, static_cast<std::size_t>(count) * sizeof(T));
+      if (dx != dy) detail::copy(run.device, static_cast<std::size_t>(count), static_cast<const T*>(dy), dx);
       return;
     }
-    kernel::dropout_backward(Cpu{}, count, Rate.value, run.seed, *static_cast<const std::uint64_t*>(kept), dy, dx);
+    kernel::dropout_backward(D{}, count, Rate.value, run.seed, *static_cast<const std::uint64_t*>(kept), dy, dx);
   }
 };
 

@@ -3,7 +3,9 @@
 #include "graft/config.hpp"
 #include "graft/core/layer.hpp"
 
+#include <cstddef>
 #include <cstring>
+#include <utility>
 
 GRAFT_BEGIN
 
@@ -14,11 +16,11 @@ struct Flatten {
   static constexpr Fit fit(Shape in) { return {Reason::fits, vector_shape(static_cast<int>(in.size()))}; }
   template <class V>
   static constexpr void visit(Shape, V&&) {}
-  template <class T>
+  template <class T, class D = Cpu>
   static void* forward(Run<T>&, const Place<T>&, const T*, T*) {
     return nullptr;
   }
-  template <class T>
+  template <class T, class D = Cpu>
   static void backward(Run<T>&, const Place<T>&, const T*, const T*, void*, T*, T*) {}
 };
 
@@ -36,23 +38,43 @@ struct ZeroPad {
   template <class V>
   static constexpr void visit(Shape, V&&) {}
 
-  template <class T>
+  template <class T, class D = Cpu>
   static void* forward(Run<T>& run, const Place<T>& at, const T* x, T* y) {
+    if (run.device != nullptr) {
+      run.device->fill(static_cast<std::size_t>(run.n) * at.out.size(), T{0}, y);
+      run.device->copy_rows(rows(run.n, at, true), x, y + inner(at));
+      return nullptr;
+    }
     std::memset(y, 0, static_cast<std::size_t>(run.n) * at.out.size() * sizeof(T));
     each_row(run.n, at, [&](std::size_t inner, std::size_t outer, std::size_t numbers) {
       std::memcpy(y + outer, x + inner, numbers * sizeof(T));
     });
     return nullptr;
   }
-  template <class T>
+  template <class T, class D = Cpu>
   static void backward(Run<T>& run, const Place<T>& at, const T*, const T*, void*, T* dy, T* dx) {
     if (dx == nullptr) return;
+    if (run.device != nullptr) return run.device->copy_rows(rows(run.n, at, false), dy + inner(at), dx);
     each_row(run.n, at, [&](std::size_t inner, std::size_t outer, std::size_t numbers) {
       std::memcpy(dx + inner, dy + outer, numbers * sizeof(T));
     });
   }
 
  private:
+  /// Where the image begins in its frame.
+  template <class T>
+  static std::size_t inner(const Place<T>& at) {
+    return (static_cast<std::size_t>(P.top) * static_cast<std::size_t>(at.out.w) + static_cast<std::size_t>(P.left)) *
+           static_cast<std::size_t>(at.in.c);
+  }
+  template <class T>
+  static RowCopy rows(int n, const Place<T>& at, bool into_frame) {
+    const std::size_t c = static_cast<std::size_t>(at.in.c), own = static_cast<std::size_t>(at.in.w) * c,
+                      wide = static_cast<std::size_t>(at.out.w) * c;
+    RowCopy copy{static_cast<std::size_t>(n), static_cast<std::size_t>(at.in.h), own, own, at.in.size(), wide, at.out.size()};
+    if (!into_frame) std::swap(copy.from_row, copy.to_row), std::swap(copy.from_block, copy.to_block);
+    return copy;
+  }
   template <class T, class F>
   static void each_row(int n, const Place<T>& at, F&& f) {
     const std::size_t numbers = static_cast<std::size_t>(at.in.w) * static_cast<std::size_t>(at.in.c);

@@ -4,6 +4,7 @@
 #include "graft/config.hpp"
 #include "graft/core/layer.hpp"
 #include "graft/kernel/cpu/gemm.hpp"
+#include "graft/kernel/cuda/layers.hpp"
 #include "graft/ops/conv2d.hpp"
 #include "graft/ops/dense.hpp"
 
@@ -70,18 +71,18 @@ struct Lora {
     v(Weight{"lora_b", Role::shift, {Rank, Base::units, 1, 1}, 2, Rank, Base::units});
   }
 
-  template <class T>
+  template <class T, class D = Cpu>
   static void* forward(Run<T>& run, const Place<T>& at, const T* x, T* y) {
     const int rows = run.n * Base::rows(at.in), width = Base::width(at.in);
     const Arrays<const T> p(at.in, at.weights);
     T* low = run.arena->template take<T>(static_cast<std::size_t>(rows) * Rank);
-    kernel::dense_forward(Cpu{}, rows, width, Base::units, x, p.w, p.b, Epilogue{}, y);
-    kernel::gemm(Cpu{}, false, false, rows, Rank, width, T{1}, x, width, p.down, Rank, T{0}, low, Rank);
-    kernel::gemm(Cpu{}, false, false, rows, Base::units, Rank, scale<T>, low, Rank, p.up, Base::units, T{1}, y, Base::units);
+    kernel::dense_forward(D{}, rows, width, Base::units, x, p.w, p.b, Epilogue{}, y);
+    kernel::gemm(D{}, false, false, rows, Rank, width, T{1}, x, width, p.down, Rank, T{0}, low, Rank);
+    kernel::gemm(D{}, false, false, rows, Base::units, Rank, scale<T>, low, Rank, p.up, Base::units, T{1}, y, Base::units);
     return low;
   }
 
-  template <class T>
+  template <class T, class D = Cpu>
   static void backward(Run<T>& run, const Place<T>& at, const T* x, const T*, void* kept, T* dy, T* dx) {
     constexpr int units = Base::units;
     const int rows = run.n * Base::rows(at.in), width = Base::width(at.in);
@@ -89,15 +90,15 @@ struct Lora {
     const T* low = static_cast<const T*>(kept);
     ArenaScope scope(*run.arena);
     T* dlow = run.arena->template take<T>(static_cast<std::size_t>(rows) * Rank);
-    kernel::gemm(Cpu{}, false, true, rows, Rank, units, scale<T>, dy, units, p.up, units, T{0}, dlow, Rank);
+    kernel::gemm(D{}, false, true, rows, Rank, units, scale<T>, dy, units, p.up, units, T{0}, dlow, Rank);
     if (at.gradients != nullptr) {
       const Arrays<T> g(at.in, at.gradients);
-      kernel::gemm(Cpu{}, true, false, Rank, units, rows, scale<T>, low, Rank, dy, units, T{1}, g.up, units);
-      kernel::gemm(Cpu{}, true, false, width, Rank, rows, T{1}, x, width, dlow, Rank, T{1}, g.down, Rank);
+      kernel::gemm(D{}, true, false, Rank, units, rows, scale<T>, low, Rank, dy, units, T{1}, g.up, units);
+      kernel::gemm(D{}, true, false, width, Rank, rows, T{1}, x, width, dlow, Rank, T{1}, g.down, Rank);
     }
     if (dx == nullptr) return;
-    kernel::gemm(Cpu{}, false, true, rows, width, units, T{1}, dy, units, p.w, units, T{0}, dx, width);
-    kernel::gemm(Cpu{}, false, true, rows, width, Rank, T{1}, dlow, Rank, p.down, Rank, T{1}, dx, width);
+    kernel::gemm(D{}, false, true, rows, width, units, T{1}, dy, units, p.w, units, T{0}, dx, width);
+    kernel::gemm(D{}, false, true, rows, width, Rank, T{1}, dlow, Rank, p.down, Rank, T{1}, dx, width);
   }
 
   /// L's numbers with the change added, from this layer's. Returns what is behind them.

@@ -5,6 +5,7 @@
 #include "graft/core/passes.hpp"
 #include "graft/kernel/cpu/describe.hpp"
 #include "graft/kernel/cpu/pool.hpp"
+#include "graft/kernel/cuda/layers.hpp"
 
 GRAFT_BEGIN
 
@@ -42,17 +43,17 @@ struct MaxPool2D {
   template <class V>
   static constexpr void visit(Shape, V&&) {}
 
-  template <class T>
+  template <class T, class D = Cpu>
   static void* forward(Run<T>& run, const Place<T>& at, const T* x, T* y) {
     std::int32_t* argmax = nullptr;
     if (run.keep) argmax = run.arena->template take<std::int32_t>(static_cast<std::size_t>(run.n) * at.out.size());
-    kernel::max_pool_forward(Cpu{}, detail::pool_extents(at.in, run.n, Window, Stride, P), x, y, argmax);
+    kernel::max_pool_forward(D{}, detail::pool_extents(at.in, run.n, Window, Stride, P), x, y, argmax);
     return argmax;
   }
-  template <class T>
+  template <class T, class D = Cpu>
   static void backward(Run<T>& run, const Place<T>& at, const T*, const T*, void* kept, T* dy, T* dx) {
     if (dx == nullptr) return;
-    kernel::max_pool_backward(Cpu{}, detail::pool_extents(at.in, run.n, Window, Stride, P),
+    kernel::max_pool_backward(D{}, detail::pool_extents(at.in, run.n, Window, Stride, P),
                               static_cast<const std::int32_t*>(kept), dy, dx);
   }
   template <class T>
@@ -71,14 +72,14 @@ struct AvgPool2D {
   template <class V>
   static constexpr void visit(Shape, V&&) {}
 
-  template <class T>
+  template <class T, class D = Cpu>
   static void* forward(Run<T>& run, const Place<T>& at, const T* x, T* y) {
-    kernel::avg_pool_forward(Cpu{}, detail::pool_extents(at.in, run.n, Window, Stride, P), x, y);
+    kernel::avg_pool_forward(D{}, detail::pool_extents(at.in, run.n, Window, Stride, P), x, y);
     return nullptr;
   }
-  template <class T>
+  template <class T, class D = Cpu>
   static void backward(Run<T>& run, const Place<T>& at, const T*, const T*, void*, T* dy, T* dx) {
-    if (dx != nullptr) kernel::avg_pool_backward(Cpu{}, detail::pool_extents(at.in, run.n, Window, Stride, P), dy, dx);
+    if (dx != nullptr) kernel::avg_pool_backward(D{}, detail::pool_extents(at.in, run.n, Window, Stride, P), dy, dx);
   }
   template <class T>
   static std::string describe(Shape in, int n, const Epilogue&, const Passes& passes) {
@@ -98,14 +99,14 @@ struct GlobalAveragePool {
   template <class V>
   static constexpr void visit(Shape, V&&) {}
 
-  template <class T>
+  template <class T, class D = Cpu>
   static void* forward(Run<T>& run, const Place<T>& at, const T* x, T* y) {
-    kernel::global_avg_pool_forward(Cpu{}, run.n, at.in.h * at.in.w, at.in.c, x, y);
+    kernel::global_avg_pool_forward(D{}, run.n, at.in.h * at.in.w, at.in.c, x, y);
     return nullptr;
   }
-  template <class T>
+  template <class T, class D = Cpu>
   static void backward(Run<T>& run, const Place<T>& at, const T*, const T*, void*, T* dy, T* dx) {
-    if (dx != nullptr) kernel::global_avg_pool_backward(Cpu{}, run.n, at.in.h * at.in.w, at.in.c, dy, dx);
+    if (dx != nullptr) kernel::global_avg_pool_backward(D{}, run.n, at.in.h * at.in.w, at.in.c, dy, dx);
   }
 };
 

@@ -59,6 +59,12 @@ class AdamRule : public Optimizer<AdamRule<T, decoupled>, T> {
     }
   }
 
+  void apply_on(const Accelerator<T>& device, const FlatParameters<T>& p, const Clip& clip,
+                std::vector<Buffer<T>>& state) const {
+    device.adam(p, this->learning_rate, options_.beta1, options_.beta2, options_.epsilon, options_.weight_decay, decoupled,
+                this->steps, clip, state[0].data(), state[1].data());
+  }
+
  private:
   AdamOptions options_;
   double correction1_ = 1.0;

@@ -34,6 +34,7 @@ class L2Sp {
   template <class M>
   L2Sp(L2SpOptions options, M& model)
       : options_(std::move(options)), parameters_(model.parameters()), start_(parameters_.size) {
+    if (parameters_.device != nullptr) parameters_.device->synchronise();
     std::copy(parameters_.value, parameters_.value + parameters_.size, start_.begin());
     fresh_.assign(parameters_.segments->size(), false);
     for (const std::string& pattern : options_.fresh) {
@@ -49,7 +50,8 @@ class L2Sp {
 
   /// The penalty as a loss on `tape`; its gradient goes straight to the model's parameters. Sums in double.
   Loss<T> operator()(Tape<T>& tape) const {
-    tape.open();
+    tape.use(parameters_.device, parameters_.name);
+    tape.on_host("L2Sp");
     double sum = 0.0;
     each([&](const Segment& s, bool fresh, double weight) {
       for (std::size_t k = s.offset; k < s.offset + s.count; ++k) {
@@ -57,9 +59,7 @@ class L2Sp {
         sum += 0.5 * weight * d * d;
       }
     });
-    T* value = tape.arena().template take<T>(1);
-    *value = static_cast<T>(sum);
-    Node<T>* out = tape.node(value, 1, 1, true);
+    Node<T>* out = tape.scalar(tape.filled(1, static_cast<T>(sum)), true);
     tape.record(Call{this, out});
     return {&tape, out};
   }

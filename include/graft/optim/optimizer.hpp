@@ -2,11 +2,13 @@
 /// \file optimizer.hpp  What all optimisers share: the flat buffers of several models, one fused pass over each, named
 /// multipliers, clipping, and state that a checkpoint can hold.
 #include "graft/config.hpp"
+#include "graft/core/accelerator.hpp"
 #include "graft/core/buffer.hpp"
 #include "graft/core/error.hpp"
 #include "graft/core/parallel.hpp"
 #include "graft/core/parameters.hpp"
 #include "graft/kernel/cpu/simd.hpp"
+#include "graft/optim/flat.hpp"
 
 #include <algorithm>
 #include <array>
@@ -60,7 +62,8 @@ double sum_of_squares(const T* x, std::ptrdiff_t count) {
 }  // namespace detail
 
 /// Base of the optimisers. `Rule` gives `slots` (state numbers for each parameter), `prepare()`, called once a step,
-/// `factors(rate, decays)` of a segment, and `apply(factors, begin, end, p, gradient, scale, state)` on a piece of it; see Sgd.
+/// `factors(rate, decays)` of a segment, and `apply(factors, begin, end, p, gradient, scale, state)` on a piece of it, and
+/// `apply_on(device, parameters, clip, state)` on all of them; see Sgd.
 /// The models must outlive the optimiser and stay where they are.
 template <class Rule, class T>
 class Optimizer {
@@ -89,6 +92,7 @@ class Optimizer {
   /// One update from the gradients that backward() left, which are set to zero on the way.
   void step(Gradients = {}) {
     ++steps;
+    if (device_ != nullptr) return step_on_device();
     const double scale = clip_norm > 0.0 ? clip_scale() : 1.0;
     Rule& rule = static_cast<Rule&>(*this);
     rule.prepare();
@@ -103,9 +107,10 @@ class Optimizer {
     }
   }
 
-  /// f(name, data, count) for every state array, in a fixed order.
+  /// f(name, data, count) for every state array, in a fixed order. Waits for a device.
   template <class F>
   void for_each_state(F&& f) {
+    if (device_ != nullptr) device_->synchronise();
     for (Block& block : blocks_) {
       for (std::size_t k = 0; k < static_cast<std::size_t>(Rule::slots); ++k) {
         f(block.parameters.name + "/state" + std::to_string(k), block.state[k].data(), block.state[k].size());
@@ -124,6 +129,7 @@ class Optimizer {
     Parameters<T> parameters;
     std::vector<double> rates;  // of multiply(), one for each segment
     std::vector<Buffer<T>> state;
+    detail::FlatOnDevice flat{};
   };
 
   /// Elements that a thread takes at a time.
@@ -143,8 +149,13 @@ class Optimizer {
       const std::size_t pieces = static_cast<std::size_t>(pieces_of(s));
       if (partial_.size() < pieces) partial_.resize(pieces);
     }
+    if (blocks_.empty()) device_ = parameters.device;
+    if (parameters.device != device_)
+      fail("an optimiser was given models on different devices ('", blocks_.front().parameters.name, "' and '", parameters.name,
+           "'); give each device an optimiser of its own.");
+    if (device_ != nullptr && squares_.empty()) squares_ = Buffer<double>(1, device_);
     Block block{parameters, std::vector<double>(parameters.segments->size(), 1.0), {}};
-    for (int k = 0; k < Rule::slots; ++k) block.state.emplace_back(parameters.size);
+    for (int k = 0; k < Rule::slots; ++k) block.state.emplace_back(parameters.size, parameters.device);
     blocks_.push_back(std::move(block));
   }
 
@@ -190,7 +201,30 @@ class Optimizer {
     return norm > clip_norm ? clip_norm / norm : 1.0;
   }
 
+  /// One kernel for each model, all its segments at once.
+  void step_on_device() {
+    if constexpr (!requires(Rule & rule, Block & block) { rule.apply_on(*device_, FlatParameters<T>{}, Clip{}, block.state); })
+      fail("this optimiser's rule has no apply_on() for ", device_->name(), "; take another, or models on the Cpu.");
+    else
+      for_each_model();
+  }
+  void for_each_model() {
+    Clip clip;
+    bool add = false;
+    for (Block& block : blocks_) {
+      if (block.rates.empty() || !(clip_norm > 0.0)) continue;
+      clip = {clip_norm, squares_.data()};
+      device_->sum_gradient_squares(block.flat.of(block.parameters, block.rates), std::exchange(add, true), squares_.data());
+    }
+    for (Block& block : blocks_) {
+      if (block.rates.empty()) continue;
+      static_cast<Rule&>(*this).apply_on(*device_, block.flat.of(block.parameters, block.rates), clip, block.state);
+    }
+  }
+
   std::vector<Block> blocks_;
+  const Accelerator<T>* device_ = nullptr;
+  Buffer<double> squares_;       // of the gradients, on the device
   std::vector<double> partial_;  // of clip_scale
 };
 

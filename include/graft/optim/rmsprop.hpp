@@ -48,6 +48,13 @@ class RootRule : public Optimizer<RootRule<T, accumulates>, T> {
     }
   }
 
+  void apply_on(const Accelerator<T>& device, const FlatParameters<T>& p, const Clip& clip,
+                std::vector<Buffer<T>>& state) const {
+    const double keep = accumulates ? 1.0 : options_.rho;
+    device.root(p, this->learning_rate, keep, accumulates ? 1.0 : 1.0 - keep, options_.epsilon, options_.weight_decay, clip,
+                state[0].data());
+  }
+
  private:
   RmsPropOptions options_;
 };

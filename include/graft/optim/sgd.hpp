@@ -42,6 +42,11 @@ class Sgd : public Optimizer<Sgd<T>, T> {
     }
   }
 
+  void apply_on(const Accelerator<T>& device, const FlatParameters<T>& p, const Clip& clip,
+                std::vector<Buffer<T>>& state) const {
+    device.sgd(p, this->learning_rate, options_.momentum, options_.weight_decay, options_.nesterov, clip, state[0].data());
+  }
+
  private:
   SgdOptions options_;
 };

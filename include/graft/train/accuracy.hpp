@@ -15,7 +15,8 @@ double accuracy(const Var<S, K, T>& logits, ClassLabels<Classes> labels) {
     fail("accuracy: ", logits.count(), " rows of logits but ", labels.count, " labels; give one label for each row.");
   }
   int right = 0;
-  for (int i = 0; i < labels.count; ++i) right += argmax(logits.value() + i * S.c, S.c) == labels.data[i] ? 1 : 0;
+  const T* const rows = logits.value();
+  for (int i = 0; i < labels.count; ++i) right += argmax(rows + i * S.c, S.c) == labels.data[i] ? 1 : 0;
   return labels.count > 0 ? static_cast<double>(right) / labels.count : 0.0;
 }
 

@@ -66,11 +66,13 @@ void count_statistics(const Set& set, const data::Normalize& normalize, int doma
   using First = std::tuple_element_t<0, std::tuple<Models...>>;
   using T = typename First::Scalar;
   detail::PooledStatistics pooled[sizeof...(Models)];
-  Arena arena;
+  const auto* const device = std::get<0>(std::tie(models...)).device();
+  Arena arena(device);
   data::for_each_batch<T>(set, First::input, batch, normalize, [&](const data::Batch<T>& part) {
     if (part.count < 2) return;  // one sample has no variance
     arena.reset();
-    const T* x = part.images;
+    const T* x = std::get<0>(std::tie(models...))
+                     .brought(arena, part.images, static_cast<std::size_t>(part.count) * First::input.size());
     std::size_t at = 0;
     const auto one = [&](auto& model) {
       Run<T> run;
@@ -78,6 +80,7 @@ void count_statistics(const Set& set, const data::Normalize& normalize, int doma
       run.norm = NormBy::batch;
       run.domain = domain;
       run.arena = &arena;
+      run.device = device;
       x = model.forward(run, x)->output;
       pooled[at++].add(model, domain, part.count);
     };

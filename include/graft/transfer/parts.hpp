@@ -74,9 +74,14 @@ class WeightAverage {
     follow(static_cast<T>(a), labels_, labels);
   }
   static void follow(T a, ModelBase<T>& average, ModelBase<T>& model) {
-    T* to = average.values().data();
-    const T* from = model.values().data();
-    for (std::size_t i = 0; i < model.values().size(); ++i) to[i] = a * to[i] + (T{1} - a) * from[i];
+    if (average.device() != nullptr && average.device() == model.device()) {
+      const Parameters<T> own = average.parameters(), theirs = model.parameters();
+      own.device->blend(theirs.size, a, T{1} - a, theirs.value, own.value);
+    } else {
+      T* to = average.values().data();
+      const T* from = model.values().data();
+      for (std::size_t i = 0; i < model.values().size(); ++i) to[i] = a * to[i] + (T{1} - a) * from[i];
+    }
     for (int d = 0; d < (model.has_target_statistics() ? 2 : 1); ++d) {
       const Buffer<T>& statistics = model.statistics_of(d);
       std::copy_n(statistics.data(), statistics.size(), average.statistics_of(d).data());

@@ -56,6 +56,7 @@ class Vat {
     x.view.node->wanted = true;
     const auto z = (*probe_)(fixed(labels_), (*probe_)(fixed(features_), x));
     backward(cross_entropy(z, SoftLabels<T>{p_.data(), rows.count, LabelHead::output.c}));
+    probe_->synchronise();
     move(rows, x.view.node->gradient, options_.radius);
 
     const auto logits = tape(labels_, tape(features_, Rows<T>{moved_.data(), rows.count, rows.split}));

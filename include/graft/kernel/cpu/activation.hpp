@@ -5,6 +5,7 @@
 #include "graft/core/random.hpp"
 #include "graft/core/vector_math.hpp"
 #include "graft/kernel/cpu/simd.hpp"
+#include "graft/kernel/options.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -15,8 +16,6 @@
 
 GRAFT_BEGIN
 namespace kernel {
-
-enum class Activation { relu, relu6, leaky_relu, elu, gelu, silu, hard_swish, sigmoid, tanh, softplus };
 
 /// Whether the derivative is computed from the input; otherwise it is from the output.
 constexpr bool needs_input(Activation a) {

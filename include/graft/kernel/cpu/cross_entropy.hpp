@@ -6,22 +6,13 @@
 #include "graft/core/device.hpp"
 #include "graft/core/error.hpp"
 #include "graft/kernel/cpu/softmax.hpp"
+#include "graft/kernel/options.hpp"
 
 #include <cmath>
 #include <cstddef>
-#include <optional>
 
 GRAFT_BEGIN
 namespace kernel {
-
-/// Options of cross_entropy, with PyTorch's meaning: the loss of a row is (1 - smoothing) w_y nll_y + smoothing / classes *
-/// sum_c w_c nll_c, and the mean divides by the sum of the rows' w_y.
-template <class T = float>
-struct CrossEntropyOptions {
-  double smoothing = 0.0;
-  const T* class_weights = nullptr;  ///< one a class; null: all 1
-  std::optional<int> ignored{};      ///< rows with this label count for nothing
-};
 
 /// logits: n x classes; labels: n in [0, classes). Throws Error for a label out of range.
 template <class T>

@@ -10,6 +10,7 @@
 #include "graft/core/device.hpp"
 #include "graft/core/trace.hpp"
 #include "graft/kernel/cpu/kernel_matrix.hpp"
+#include "graft/kernel/options.hpp"
 
 #include <algorithm>
 #include <array>
@@ -23,20 +24,6 @@
 
 GRAFT_BEGIN
 namespace kernel {
-
-/// biased: means over all pairs, the diagonal included (V-statistic). unbiased: within a cloud i != j (Gretton et al. 2012, eq.
-/// 3; may be negative). linear_time: disjoint pairs (2i, 2i+1) (their section 6; equal, even batches). linear_cyclic: pairs (i,
-/// i+1) around the batch (equal batches), as several libraries have it.
-enum class Estimator { biased, unbiased, linear_time, linear_cyclic };
-
-/// k(d2) = sum of exp(-gamma d2). Without any gamma above 0: several kernels with bandwidths taken from the data, k(d2) = sum
-/// of exp(-d2 / (m b)), b = sum of all squared distances of [x; y] / (n^2 - n), held constant in the gradient (Long et al. 2015
-/// as implemented by its authors).
-struct MmdOptions {
-  Estimator estimator = Estimator::biased;
-  std::array<double, 8> gamma{};
-  std::array<double, 8> multiplier{0.25, 0.5, 1.0, 2.0, 4.0};
-};
 
 namespace detail {
 

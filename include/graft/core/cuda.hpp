@@ -1,0 +1,58 @@
+#pragma once
+/// \file cuda.hpp  The GPU's runtime as the rest of the library sees it: no CUDA header. The functions are in the library
+/// graft::cuda. Every error is one graft::Error with the cure: no driver, no device, too little memory, a GPU for which this
+/// build holds no code, a kernel that failed.
+#include "graft/core/device.hpp"
+#include "graft/core/error.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+/// Opens `namespace graft::cuda`, which is the same in every configuration; GRAFT_CUDA_END closes it.
+#define GRAFT_CUDA_BEGIN \
+  namespace graft {      \
+  namespace cuda {       \
+  inline namespace v0_1 {
+#define GRAFT_CUDA_END \
+  }                    \
+  }                    \
+  }
+
+GRAFT_CUDA_BEGIN
+
+/// GPUs that the driver offers; 0 without a driver. Throws nothing.
+int device_count() noexcept;
+/// Why kernels cannot run here, in one sentence; empty where they can.
+std::string why_not();
+/// Throws Error(why_not()) where kernels cannot run.
+void require_device();
+
+/// What is known of the device in use, the driver's first (CUDA_VISIBLE_DEVICES chooses).
+struct DeviceInfo {
+  std::string name;
+  int capability = 0;            ///< 10 * major + minor
+  std::size_t total_memory = 0;  ///< bytes
+  std::size_t free_memory = 0;   ///< bytes
+};
+DeviceInfo device_info();
+/// The architectures this build holds code for: "75 80 86 90 ptx90"; "emulated" in the tests' build for the CPU.
+const char* architectures() noexcept;
+
+/// Managed memory, which host and device both read and write, preferred on the device; at least 256-byte aligned, not zeroed.
+/// Throws Error where the device has less than `bytes` free: it is never oversubscribed. 0 bytes: null.
+void* allocate(std::size_t bytes);
+/// Frees what allocate() gave, after the device has done with it; null is allowed.
+void release(void* memory) noexcept;
+/// Starts to move managed memory to the device (or to the host); only a hint.
+void prefetch(const void* memory, std::size_t bytes, bool to_device);
+
+/// Waits for all that the calling thread launched, after which the host may read what kernels wrote. Throws Error for a kernel
+/// that failed, and for a label out of range that a loss met on the way.
+void synchronize();
+/// The calling thread's stream (a cudaStream_t), not the default one; made at the first call.
+void* stream();
+/// Kernels that the calling thread has launched so far: what a test counts to know that the device did the work.
+std::uint64_t launches() noexcept;
+
+GRAFT_CUDA_END

@@ -1,0 +1,124 @@
+#pragma once
+/// \file cuda.hpp  Models on an NVIDIA GPU: Model<Net, Cuda>. An include of its own; link graft::cuda. docs/cuda.md tells what
+/// runs where.
+#include "graft/config.hpp"
+#include "graft/core/accelerator.hpp"
+#include "graft/core/cuda.hpp"
+#include "graft/kernel/cuda/layers.hpp"
+#include "graft/kernel/cuda/losses.hpp"
+#include "graft/kernel/cuda/optimizers.hpp"
+#include "graft/kernel/cuda/vectors.hpp"
+#include "graft/loss/on_device.hpp"
+
+#include <cstddef>
+#include <cstdint>
+
+GRAFT_BEGIN
+namespace detail {
+
+template <class T>
+class CudaLosses final : public DeviceLosses<T> {
+ public:
+  void cross_entropy(int n, int classes, const T* logits, const int* labels, const kernel::CrossEntropyOptions<T>& options,
+                     T* gradient, T* value) const override {
+    cuda::cross_entropy(Cuda{}, n, classes, logits, labels, options, gradient, value);
+  }
+  void soft_cross_entropy(int n, int classes, const T* logits, const T* targets, T* gradient, T* value) const override {
+    cuda::soft_cross_entropy(Cuda{}, n, classes, logits, targets, gradient, value);
+  }
+  void binary_cross_entropy(int n, const T* logits, const T* targets, T* gradient, T* value) const override {
+    cuda::binary_cross_entropy(Cuda{}, n, logits, targets, gradient, value);
+  }
+  void mean_absolute_error(std::ptrdiff_t count, const T* a, const T* b, T* da, T* value) const override {
+    cuda::mean_absolute_error(Cuda{}, count, a, b, da, value);
+  }
+  void mean_squared_error(std::ptrdiff_t count, const T* a, const T* b, T* da, T* db, T* value) const override {
+    cuda::mean_squared_error(Cuda{}, count, a, b, da, db, value);
+  }
+  void entropy(int n, int classes, const T* logits, T* gradient, double epsilon, T* value) const override {
+    cuda::entropy(Cuda{}, n, classes, logits, gradient, epsilon, value);
+  }
+  void mean_entropy(int n, int classes, const T* logits, T* gradient, double epsilon, T* value) const override {
+    cuda::mean_entropy(Cuda{}, n, classes, logits, gradient, epsilon, value);
+  }
+  void mmd(int nx, int ny, int d, const T* x, const T* y, const kernel::MmdOptions& options, T* dx, T* dy,
+           T* value) const override {
+    cuda::mmd(Cuda{}, nx, ny, d, x, y, options, dx, dy, value);
+  }
+  void mean_difference(int nx, int ny, int d, const T* x, const T* y, T* dx, T* dy, T* value) const override {
+    cuda::mean_difference(Cuda{}, nx, ny, d, x, y, dx, dy, value);
+  }
+  void coral(int nx, int ny, int d, const T* x, const T* y, T* dx, T* dy, T* value) const override {
+    cuda::coral(Cuda{}, nx, ny, d, x, y, dx, dy, value);
+  }
+  void softmax(int n, int classes, const T* logits, T* p) const override {
+    cuda::softmax_forward(Cuda{}, n, classes, logits, p);
+  }
+};
+
+template <class T>
+class CudaAccelerator final : public Accelerator<T> {
+ public:
+  /// Throws Error where no GPU can be used.
+  CudaAccelerator() { cuda::require_device(); }
+
+  [[nodiscard]] const char* name() const override { return "Cuda"; }
+  [[nodiscard]] void* take(std::size_t bytes) const override {
+    void* memory = cuda::allocate(bytes);
+    cuda::clear(Cuda{}, bytes, memory);
+    cuda::synchronize();  // whoever asked may write there at once
+    return memory;
+  }
+  void give(void* data) const noexcept override { cuda::release(data); }
+  void synchronise() const override { cuda::synchronize(); }
+
+  void upload(std::size_t bytes, const void* from, void* to) const override { cuda::copy(Cuda{}, bytes, from, to); }
+  void fetch(std::size_t bytes, const void* from, void* to) const override {
+    cuda::copy(Cuda{}, bytes, from, to);
+    cuda::synchronize();
+  }
+  void copy(std::size_t count, const T* from, T* to) const override { cuda::copy(Cuda{}, count * sizeof(T), from, to); }
+  void fill(std::size_t count, T value, T* y) const override { cuda::fill(Cuda{}, count, value, y); }
+  void add_scaled(std::size_t count, T scale, const T* x, T* y) const override { cuda::add_scaled(Cuda{}, count, scale, x, y); }
+  void scale_by(std::size_t count, T scale, T* y) const override { cuda::scale_by(Cuda{}, count, scale, y); }
+  void blend(std::size_t count, T keep, T take, const T* x, T* y) const override {
+    cuda::blend(Cuda{}, count, keep, take, x, y);
+  }
+  void copy_rows(const RowCopy& how, const T* from, T* to) const override { cuda::copy_rows(Cuda{}, how, from, to); }
+  void weigh(double weight_a, const T* a, double weight_b, const T* b, T* out) const override {
+    cuda::weigh(Cuda{}, weight_a, a, weight_b, b, out);
+  }
+  [[nodiscard]] const DeviceLosses<T>& losses() const override { return losses_; }
+
+  void sum_gradient_squares(const FlatParameters<T>& p, bool add, double* squares) const override {
+    cuda::sum_gradient_squares(Cuda{}, p, add, squares);
+  }
+  void sgd(const FlatParameters<T>& p, double rate, double momentum, double decay, bool nesterov, const Clip& clip,
+           T* v) const override {
+    cuda::sgd_step(Cuda{}, p, rate, momentum, decay, nesterov, clip, v);
+  }
+  void adam(const FlatParameters<T>& p, double rate, double beta1, double beta2, double epsilon, double decay, bool decoupled,
+            std::uint64_t step, const Clip& clip, T* m, T* v) const override {
+    cuda::adam_step(Cuda{}, p, rate, beta1, beta2, epsilon, decay, decoupled, step, clip, m, v);
+  }
+  void root(const FlatParameters<T>& p, double rate, double keep, double add, double epsilon, double decay, const Clip& clip,
+            T* v) const override {
+    cuda::root_step(Cuda{}, p, rate, keep, add, epsilon, decay, clip, v);
+  }
+
+ private:
+  CudaLosses<T> losses_;
+};
+
+}  // namespace detail
+
+/// The process's one GPU. Throws Error, one sentence, where there is none.
+template <class T>
+struct AcceleratorOf<Cuda, T> {
+  static const Accelerator<T>* get() {
+    static const detail::CudaAccelerator<T> device;
+    return &device;
+  }
+};
+
+GRAFT_END

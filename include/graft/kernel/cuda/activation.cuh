@@ -1,0 +1,159 @@
+#pragma once
+/// \file activation.cuh  Elementwise activations and dropout: kernel/cpu/activation.hpp on the GPU. Each works in place.
+#include "graft/kernel/cuda/layers.hpp"
+#include "graft/kernel/cuda/reduce.cuh"
+
+#include <type_traits>
+
+GRAFT_CUDA_BEGIN
+namespace detail {
+
+/// 1 / (1 + exp(-x)) without overflow.
+template <class T>
+__device__ T sigmoid(T x) {
+  const T e = std::exp(x >= T{0} ? -x : x);
+  return x >= T{0} ? T{1} / (T{1} + e) : e / (T{1} + e);
+}
+
+template <Activation a, class T>
+__device__ T activate(T alpha, T x) {
+  constexpr T root2 = static_cast<T>(1.41421356237309504880);
+  if constexpr (a == Activation::relu) return x > T{0} ? x : (x != x ? x : T{0});
+  if constexpr (a == Activation::relu6) return x > T{0} ? (x < T{6} ? x : T{6}) : (x != x ? x : T{0});
+  if constexpr (a == Activation::leaky_relu) return x > T{0} ? x : alpha * x;
+  if constexpr (a == Activation::elu) return x > T{0} ? x : alpha * std::expm1(x);
+  if constexpr (a == Activation::gelu) return x * T{0.5} * std::erfc(-x / root2);
+  if constexpr (a == Activation::silu) return x * sigmoid(x);
+  if constexpr (a == Activation::hard_swish) return x <= T{-3} ? T{0} : x >= T{3} ? x : x * (x + T{3}) / T{6};
+  if constexpr (a == Activation::sigmoid) return sigmoid(x);
+  if constexpr (a == Activation::tanh) return std::tanh(x);
+  if constexpr (a == Activation::softplus) return (x > T{0} ? x : T{0}) + std::log1p(std::exp(-std::abs(x)));
+}
+
+/// From x where the CPU's needs_input(a), else from y.
+template <Activation a, class T>
+__device__ T derivative(T alpha, T at) {
+  constexpr T root2 = static_cast<T>(1.41421356237309504880), inverse_root_pi = static_cast<T>(0.56418958354775628695);
+  if constexpr (a == Activation::relu) return at > T{0} ? T{1} : T{0};
+  if constexpr (a == Activation::relu6) return at > T{0} && at < T{6} ? T{1} : T{0};
+  if constexpr (a == Activation::leaky_relu) return at > T{0} ? T{1} : alpha;
+  if constexpr (a == Activation::elu) return at > T{0} ? T{1} : at + alpha;
+  if constexpr (a == Activation::gelu)
+    return T{0.5} * std::erfc(-at / root2) + at * (std::exp(-at * at / T{2}) * inverse_root_pi / root2);
+  if constexpr (a == Activation::silu) {
+    const T s = sigmoid(at);
+    return s + at * s * (T{1} - s);
+  }
+  if constexpr (a == Activation::hard_swish) return at <= T{-3} ? T{0} : at >= T{3} ? T{1} : (T{2} * at + T{3}) / T{6};
+  if constexpr (a == Activation::sigmoid) return at * (T{1} - at);
+  if constexpr (a == Activation::tanh) return T{1} - at * at;
+  if constexpr (a == Activation::softplus) return sigmoid(at);
+}
+
+template <Activation a, class T>
+struct Activate {
+  T alpha;
+  const T* x;
+  T* y;
+  __device__ void operator()(std::ptrdiff_t i) const { y[i] = activate<a>(alpha, x[i]); }
+};
+template <Activation a, class T>
+struct Derive {
+  T alpha;
+  const T* at;
+  const T* dy;
+  T* dx;
+  __device__ void operator()(std::ptrdiff_t i) const { dx[i] = dy[i] * derivative<a>(alpha, at[i]); }
+};
+
+/// Calls f with the activation as a constant.
+template <class F>
+void with_activation(Activation a, const F& f) {
+#define GRAFT_CASE(name) \
+  case Activation::name: \
+    return f(std::integral_constant<Activation, Activation::name>{})
+  switch (a) {
+    GRAFT_CASE(relu);
+    GRAFT_CASE(relu6);
+    GRAFT_CASE(leaky_relu);
+    GRAFT_CASE(elu);
+    GRAFT_CASE(gelu);
+    GRAFT_CASE(silu);
+    GRAFT_CASE(hard_swish);
+    GRAFT_CASE(sigmoid);
+    GRAFT_CASE(tanh);
+    GRAFT_CASE(softplus);
+  }
+#undef GRAFT_CASE
+}
+
+/// Four random words: philox() of core/random.hpp, for counter (position, stream).
+struct Words {
+  std::uint32_t word[4];
+  __device__ Words(std::uint64_t position, std::uint64_t stream, std::uint64_t seed)
+      : word{static_cast<std::uint32_t>(position), static_cast<std::uint32_t>(position >> 32),
+             static_cast<std::uint32_t>(stream), static_cast<std::uint32_t>(stream >> 32)} {
+    std::uint32_t key0 = static_cast<std::uint32_t>(seed), key1 = static_cast<std::uint32_t>(seed >> 32);
+    for (int round = 0; round < 10; ++round) {
+      const std::uint64_t p = std::uint64_t{0xD2511F53u} * word[0], q = std::uint64_t{0xCD9E8D57u} * word[2];
+      const std::uint32_t first = static_cast<std::uint32_t>(q >> 32) ^ word[1] ^ key0;
+      const std::uint32_t third = static_cast<std::uint32_t>(p >> 32) ^ word[3] ^ key1;
+      word[0] = first;
+      word[1] = static_cast<std::uint32_t>(q);
+      word[2] = third;
+      word[3] = static_cast<std::uint32_t>(p);
+      key0 += 0x9E3779B9u;
+      key1 += 0xBB67AE85u;
+    }
+  }
+};
+
+/// A thread has the four numbers of one block of random words.
+template <class T>
+struct Drop {
+  std::ptrdiff_t count;
+  std::uint64_t seed, stream;
+  std::uint32_t least;
+  T scale;
+  const T* from;
+  T* to;
+  __device__ void operator()(std::ptrdiff_t four) const {
+    const Words words(static_cast<std::uint64_t>(four), stream, seed);
+    for (int j = 0; j < 4 && 4 * four + j < count; ++j)
+      to[4 * four + j] = (words.word[j] >> 8) >= least ? from[4 * four + j] * scale : T{0};
+  }
+};
+
+}  // namespace detail
+
+template <class T>
+void activation_forward(Cuda, Activation a, double alpha, std::ptrdiff_t count, const T* x, T* y) {
+  detail::with_activation(a, [&](auto which) {
+    detail::each("activation_forward", count, detail::Activate<which.value, T>{static_cast<T>(alpha), x, y});
+  });
+}
+
+template <class T>
+void activation_backward(Cuda, Activation a, double alpha, std::ptrdiff_t count, const T* x, const T* y, const T* dy, T* dx) {
+  const bool from_input =
+      a == Activation::gelu || a == Activation::silu || a == Activation::hard_swish || a == Activation::softplus;
+  detail::with_activation(a, [&](auto which) {
+    detail::each("activation_backward", count,
+                 detail::Derive<which.value, T>{static_cast<T>(alpha), from_input ? x : y, dy, dx});
+  });
+}
+
+template <class T>
+void dropout_forward(Cuda, std::ptrdiff_t count, double rate, std::uint64_t seed, std::uint64_t stream, const T* x, T* y) {
+  const double share = rate < 0.0 ? 0.0 : rate > 1.0 ? 1.0 : rate;
+  const std::uint32_t least = static_cast<std::uint32_t>(std::ceil(share * 16777216.0));  // word / 256 >= rate 2^24, as the CPU
+  detail::each("dropout", (count + 3) / 4,
+               detail::Drop<T>{count, seed, stream, least, static_cast<T>(1.0 / (1.0 - rate)), x, y});
+}
+template <class T>
+void dropout_backward(Cuda cuda, std::ptrdiff_t count, double rate, std::uint64_t seed, std::uint64_t stream, const T* dy,
+                      T* dx) {
+  dropout_forward(cuda, count, rate, seed, stream, dy, dx);
+}
+
+GRAFT_CUDA_END

@@ -1,0 +1,39 @@
+#pragma once
+/// \file vectors.hpp  Elementwise work on long arrays and on single numbers, on the GPU: what the tape and the averages of
+/// weights do. Pointers are device or managed memory; nothing waits.
+#include "graft/core/cuda.hpp"
+
+#include <cstddef>
+
+GRAFT_CUDA_BEGIN
+
+/// y += scale * x
+template <class T>
+void add_scaled(Cuda, std::size_t count, T scale, const T* x, T* y);
+/// y += scale * *factor * x, the factor on the device: the gradient of a loss that was multiplied by another's value.
+template <class T>
+void add_scaled(Cuda, std::size_t count, T scale, const T* factor, const T* x, T* y);
+/// y *= scale
+template <class T>
+void scale_by(Cuda, std::size_t count, T scale, T* y);
+/// y = keep * y + take * x: averages of weights.
+template <class T>
+void blend(Cuda, std::size_t count, T keep, T take, const T* x, T* y);
+template <class T>
+void fill(Cuda, std::size_t count, T number, T* y);
+/// Zeros, by bytes.
+void clear(Cuda, std::size_t bytes, void* to);
+/// Copies bytes between any two of host, device and managed memory, in stream order: rows are joined by two calls. From host
+/// memory that is not pinned it returns when the bytes have been read.
+void copy(Cuda, std::size_t bytes, const void* from, void* to);
+/// Rows of one array into another's: channels put together or taken apart, an image into its frame.
+template <class T>
+void copy_rows(Cuda, const RowCopy& how, const T* from, T* to);
+/// out = weight_a * *a + weight_b * *b, single numbers (b null: left out): sums of losses.
+template <class T>
+void weigh(Cuda, double weight_a, const T* a, double weight_b, const T* b, T* out);
+/// out = *a * *b, single numbers.
+template <class T>
+void multiply(Cuda, const T* a, const T* b, T* out);
+
+GRAFT_CUDA_END

@@ -1,0 +1,37 @@
+#pragma once
+/// \file on_device.hpp  The losses that a device has kernels for, as a table (core/accelerator.hpp). All other losses run on
+/// the CPU, which says so once (loss/record.hpp).
+#include "graft/config.hpp"
+#include "graft/core/accelerator.hpp"
+#include "graft/kernel/options.hpp"
+
+#include <cstddef>
+
+GRAFT_BEGIN
+
+/// As kernel/cpu has them, but the loss is written to *value: nothing waits. Gradients that are null are not wanted. All
+/// pointers are the device's or managed memory.
+template <class T>
+class DeviceLosses {
+ public:
+  virtual void cross_entropy(int n, int classes, const T* logits, const int* labels,
+                             const kernel::CrossEntropyOptions<T>& options, T* gradient, T* value) const = 0;
+  virtual void soft_cross_entropy(int n, int classes, const T* logits, const T* targets, T* gradient, T* value) const = 0;
+  virtual void binary_cross_entropy(int n, const T* logits, const T* targets, T* gradient, T* value) const = 0;
+  virtual void mean_absolute_error(std::ptrdiff_t count, const T* a, const T* b, T* da, T* value) const = 0;
+  virtual void mean_squared_error(std::ptrdiff_t count, const T* a, const T* b, T* da, T* db, T* value) const = 0;
+  virtual void entropy(int n, int classes, const T* logits, T* gradient, double epsilon, T* value) const = 0;
+  virtual void mean_entropy(int n, int classes, const T* logits, T* gradient, double epsilon, T* value) const = 0;
+  virtual void mmd(int nx, int ny, int d, const T* x, const T* y, const kernel::MmdOptions& options, T* dx, T* dy,
+                   T* value) const = 0;
+  virtual void mean_difference(int nx, int ny, int d, const T* x, const T* y, T* dx, T* dy, T* value) const = 0;
+  virtual void coral(int nx, int ny, int d, const T* x, const T* y, T* dx, T* dy, T* value) const = 0;
+  /// No loss, but what several are made of.
+  virtual void softmax(int n, int classes, const T* logits, T* p) const = 0;
+
+ protected:
+  DeviceLosses() = default;
+  ~DeviceLosses() = default;
+};
+
+GRAFT_END

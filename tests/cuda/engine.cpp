@@ -1,0 +1,241 @@
+// Model<Net, Cuda> against Model<Net, Cpu>: every op of the list, every loss, every optimiser.
+#include <graft/core/outputs.hpp>
+#include <graft/cuda.hpp>
+#include <graft/loss/central_moments.hpp>
+#include <graft/loss/conventions.hpp>
+#include <graft/loss/joint.hpp>
+#include <graft/loss/unsupervised.hpp>
+#include <graft/ops/list.hpp>
+#include <graft/optim/adam.hpp>
+#include <graft/optim/l2_sp.hpp>
+#include <graft/optim/rmsprop.hpp>
+#include <graft/optim/sgd.hpp>
+
+#include "catch.hpp"
+#include "support/allocations.hpp"
+#include "support/case.hpp"
+#include "support/reference.hpp"
+
+using namespace graft;
+using support::Bench;
+using support::numbers;
+
+namespace {
+
+template <class T>
+constexpr double close = sizeof(T) == 8 ? 1e-10 : 1e-4;
+
+const auto* const ops = static_cast<const OpList*>(nullptr);
+
+template <class T>
+std::vector<T> all(const Buffer<T>& buffer) {
+  return {buffer.begin(), buffer.end()};
+}
+
+template <class T>
+void compare_ops() {
+  const auto here = support::makers(ops), there = support::makers<Cuda>(ops);
+  for (std::size_t i = 0; i < here.size(); ++i) {
+    Bench<T> cpu(here[i]), cuda(there[i]);
+    INFO(cpu.net->name);
+    cpu.net->run(cpu.x, cpu.weights);
+    cuda.net->run(cuda.x, cuda.weights);
+    CHECK(reference::error(cuda.net->y, cpu.net->y) < close<T>);
+    CHECK(reference::error(cuda.net->dx, cpu.net->dx) < close<T>);
+    CHECK(reference::error(all(cuda.net->gradients()), all(cpu.net->gradients())) < close<T>);
+    CHECK(reference::error(all(cuda.net->statistics()), all(cpu.net->statistics())) < close<T>);
+    std::vector<T> a(cpu.net->y.size()), b(a.size());
+    cpu.net->predict(cpu.x.data(), cpu.n, a.data());
+    cuda.net->predict(cpu.x.data(), cpu.n, b.data());
+    CHECK(reference::error(b, a) < close<T>);
+  }
+}
+
+struct Body : Net<Vector<6>, Dense<9>, ReLU> {};
+struct Head : Net<Body::output, Dense<4>> {};
+
+const std::vector<int> labels{0, 3, 1, 2, 2, 1, 0, 3, 3, 1};
+
+/// A body and a head; `make(tape, logits, features)` gives the loss. Its value, and the gradients of both.
+template <class Device, class F>
+std::pair<double, std::vector<double>> gradients_of(F&& make, int split = 6) {
+  Model<Body, Device, double> body{{.name = "body", .seed = 1, .bias = 0.1}};
+  Model<Head, Device, double> head{{.name = "head", .seed = 2, .bias = 0.1}};
+  const auto x = numbers<double>(10 * 6, 3);
+  Tape<double> tape;
+  tape.training = true;
+  const auto f = tape(body, Rows<double>{x.data(), 10, split});
+  const auto loss = make(tape, tape(head, f), f);
+  const double value = loss.value();
+  backward(loss);
+  auto gradients = all(body.gradients());
+  const auto more = all(head.gradients());
+  gradients.insert(gradients.end(), more.begin(), more.end());
+  return {value, gradients};
+}
+template <class F>
+void compare_loss(F&& make) {
+  const auto cpu = gradients_of<Cpu>(make);
+  const auto cuda = gradients_of<Cuda>(make);
+  CHECK(std::abs(cuda.first - cpu.first) < 1e-10 * std::max(1.0, std::abs(cpu.first)));
+  CHECK(reference::error(cuda.second, cpu.second) < 1e-10);
+}
+
+/// Weights after some steps with an optimiser, part of the body frozen on the way.
+template <class Device, class F>
+std::vector<double> trained(F&& make) {
+  Model<Body, Device, double> body{{.name = "body", .seed = 1, .bias = 0.1}};
+  Model<Head, Device, double> head{{.name = "head", .seed = 2, .bias = 0.1}};
+  auto optimizer = make(body, head);
+  optimizer.multiply("head/*", 2.0);
+  const auto x = numbers<double>(10 * 6, 3);
+  Tape<double> tape;
+  for (int step = 0; step < 6; ++step) {
+    if (step == 2) body.set_trainable(false, "*/w");
+    if (step == 4) body.set_trainable(true);
+    const auto logits = tape(head, tape(body, Rows<double>{x.data(), 10, 6}));
+    optimizer.step(backward(10.0 * cross_entropy(logits, ClassLabels<>{labels.data(), 10})));
+  }
+  auto values = all(body.values());
+  for (const double value : head.values()) values.push_back(value);
+  optimizer.for_each_state(
+      [&](const auto&, const double* data, std::size_t n) { values.insert(values.end(), data, data + n); });
+  return values;
+}
+template <class F>
+void compare_optimizer(F&& make) {
+  CHECK(reference::error(trained<Cuda>(make), trained<Cpu>(make)) < 1e-11);
+}
+
+/// A layer that knows the CPU alone.
+struct Halve {
+  static constexpr const char* name = "Halve";
+  static constexpr Traits traits{};
+  static constexpr Fit fit(Shape in) { return {Reason::fits, in}; }
+  template <class V>
+  static constexpr void visit(Shape, V&&) {}
+  template <class T>
+  static void* forward(Run<T>& run, const Place<T>& at, const T* x, T* y) {
+    for (std::size_t i = 0; i < static_cast<std::size_t>(run.n) * at.in.size(); ++i) y[i] = x[i] / 2;
+    return nullptr;
+  }
+  template <class T>
+  static void backward(Run<T>& run, const Place<T>& at, const T*, const T*, void*, T* dy, T* dx) {
+    if (dx == nullptr) return;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(run.n) * at.in.size(); ++i) dx[i] = dy[i] / 2;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("every op on Cuda gives the CPU's outputs, gradients and statistics", "[cuda][engine]") {
+  compare_ops<double>();
+  compare_ops<float>();
+}
+
+TEST_CASE("a step on Cuda allocates nothing after the first", "[cuda][allocations]") {
+  for (const auto& op : support::makers<Cuda>(ops)) {
+    Bench<float> bench(op);
+    INFO(bench.net->name);
+    bench.net->step(bench.x, bench.weights);
+    const std::size_t before = support::allocations();
+    bench.net->step(bench.x, bench.weights);
+    bench.net->step(bench.x, bench.weights);
+    CHECK(support::allocations() == before);
+  }
+}
+
+TEST_CASE("every loss on Cuda gives the CPU's value and gradients", "[cuda][engine]") {
+  const ClassLabels<> y{labels.data(), 10};
+  compare_loss([&](auto&, const auto& z, const auto&) { return cross_entropy(z, y); });
+  compare_loss([&](auto&, const auto& z, const auto&) {
+    const double weights[] = {1.0, 2.0, 0.5, 3.0};
+    return cross_entropy(z, y, {.smoothing = 0.1, .class_weights = weights, .ignored = 2});
+  });
+  const std::vector<double> soft = [] {
+    std::vector<double> p = numbers<double>(40, 8);
+    for (double& q : p) q = std::abs(q);
+    return p;
+  }();
+  compare_loss([&](auto&, const auto& z, const auto&) { return cross_entropy(z, SoftLabels<double>{soft.data(), 10, 4}); });
+  compare_loss([&](auto&, const auto& z, const auto&) {
+    static const std::vector<int> others(labels.rbegin(), labels.rend());
+    return cross_entropy(z, MixedLabels<>{labels.data(), others.data(), 10, 0.3});
+  });
+  compare_loss([&](auto&, const auto& z, const auto&) { return binary_cross_entropy(z, 0.9); });
+  compare_loss([&](auto&, const auto& z, const auto&) { return binary_cross_entropy(z, soft.data()); });
+  compare_loss([&](auto&, const auto& z, const auto&) { return mean_absolute_error(z, soft.data()); });
+  compare_loss([&](auto&, const auto& z, const auto&) { return mean_squared_error(z, 0.7); });
+  compare_loss([&](auto&, const auto& z, const auto&) { return mean_squared_error(z.rows(0, 5), z.rows(5, 5)); });
+  compare_loss([&](auto& tape, const auto& z, const auto&) {
+    return mean_squared_error(z, tape.template constant<Head::output>(Rows<double>{soft.data(), 10}));
+  });
+  compare_loss([&](auto&, const auto& z, const auto&) { return entropy(z) - mean_entropy(z, 1e-5); });
+  compare_loss([&](auto&, const auto&, const auto& f) { return mmd(f.source(), f.target()); });
+  compare_loss([&](auto&, const auto&, const auto& f) {
+    return mmd(f.source(), f.target(), MmdOptions{.estimator = Estimator::unbiased, .gamma = {0.5, 0.1}});
+  });
+  compare_loss([&](auto&, const auto&, const auto& f) { return coral(f.source(), f.target()); });
+  compare_loss([&](auto&, const auto&, const auto& f) { return mean_difference(f.source(), f.target()); });
+}
+
+TEST_CASE("losses without a kernel run on the CPU, on Cuda's numbers", "[cuda][engine]") {
+  compare_loss([](auto&, const auto&, const auto& f) { return central_moment_discrepancy(f.source(), f.target()); });
+  compare_loss([](auto&, const auto& z, const auto&) { return minimum_class_confusion(z); });
+  compare_loss([](auto&, const auto& z, const auto& f) { return joint_mmd(f, z); });
+  compare_loss([](auto&, const auto& z, const auto& f) { return local_mmd(f, z, ClassLabels<>{labels.data(), 6}); });
+  compare_loss([](auto&, const auto&, const auto& f) { return mmd(f.source(), f.target(), Convention::skada); });
+}
+
+TEST_CASE("sums, weights and squares of losses work on Cuda", "[cuda][engine]") {
+  const ClassLabels<> y{labels.data(), 10};
+  compare_loss([&](auto&, const auto& z, const auto& f) {
+    return 0.3 * cross_entropy(z, y) + square(mmd(f.source(), f.target())) - 2.0 * (0.5 * entropy(z) - 0.1 * entropy(z));
+  });
+  compare_loss([](auto&, const auto&, const auto& f) { return mmd(f.rows(0, 5), f.rows(5, 5), Convention::tllib); });
+}
+
+TEST_CASE("every optimiser on Cuda makes the CPU's steps", "[cuda][engine]") {
+  compare_optimizer(
+      [](auto&... m) { return Sgd<double>({.learning_rate = 0.1, .momentum = 0.9, .weight_decay = 0.01}, m...); });
+  compare_optimizer([](auto&... m) {
+    return Sgd<double>({.learning_rate = 0.1, .momentum = 0.9, .nesterov = true, .clip_norm = 0.5}, m...);
+  });
+  compare_optimizer(
+      [](auto&... m) { return Adam<double>({.learning_rate = 0.01, .weight_decay = 0.1, .clip_norm = 2.0}, m...); });
+  compare_optimizer([](auto&... m) { return AdamW<double>({.learning_rate = 0.01, .weight_decay = 0.1}, m...); });
+  compare_optimizer([](auto&... m) { return RmsProp<double>({.learning_rate = 0.01, .weight_decay = 0.1}, m...); });
+  compare_optimizer([](auto&... m) { return Adagrad<double>({.learning_rate = 0.01}, m...); });
+}
+
+TEST_CASE("a penalty on weights and a layer for the CPU alone work on Cuda", "[cuda][engine]") {
+  using N = Net<Vector<6>, Dense<5>, Halve, Dense<4>>;
+  const auto run = [](auto& model) {
+    const auto x = numbers<double>(10 * 6, 3);
+    L2Sp penalty({.alpha = 0.3, .beta = 0.2, .fresh = {"1/*"}}, model);
+    model.values()[3] += 0.5;
+    Tape<double> tape;
+    const auto z = tape(model, Rows<double>{x.data(), 10, 10});
+    backward(cross_entropy(z, ClassLabels<>{labels.data(), 10}) + penalty(tape));
+    return all(model.gradients());
+  };
+  Model<N, Cpu, double> cpu{{.seed = 4}};
+  Model<N, Cuda, double> cuda{{.seed = 4}};
+  CHECK(reference::error(run(cuda), run(cpu)) < 1e-11);
+}
+
+TEST_CASE("models of two devices in one step are refused", "[cuda][engine]") {
+  Model<Body, Cuda> body{{.name = "body"}};
+  Model<Head, Cpu> head{{.name = "head"}};
+  Model<Head, Cuda> same;
+  const auto x = numbers<float>(10 * 6, 3);
+  Tape tape;
+  const auto f = tape(body, Rows<float>{x.data(), 10, 6});
+  CHECK_THROWS_WITH(tape(head, f), Catch::Matchers::Contains("'head' is on Cpu but this step began on Cuda"));
+  tape.discard();
+  CHECK_NOTHROW(backward(entropy(tape(same, tape(body, Rows<float>{x.data(), 10, 6})))));
+  CHECK_THROWS_WITH((Sgd<float>({}, body, head)), Catch::Matchers::Contains("on different devices"));
+  // A new step may be on another device.
+  const auto h = numbers<float>(10 * 9, 3);
+  CHECK_NOTHROW(backward(entropy(tape(head, Rows<float>{h.data(), 10, 6}))));
+}

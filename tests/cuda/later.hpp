@@ -1,0 +1,72 @@
+#pragma once
+/// \file later.hpp  GRAFT_EMULATE_LATER=1 in the environment: what a thread asks of the emulated device runs only when it waits
+/// for it, as late as a real device may. A host that reads too early finds the old numbers, one that overwrites too early
+/// spoils what was asked for.
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+
+namespace emulate {
+
+inline const bool later = std::getenv("GRAFT_EMULATE_LATER") != nullptr;
+
+/// The calling thread's stream. It outlives all that the thread holds, which is given back through it.
+inline std::deque<std::function<void()>>& asked() {
+  thread_local auto* const queue = new std::deque<std::function<void()>>;
+  return *queue;
+}
+inline void run_all() {
+  while (!asked().empty()) {
+    const std::function<void()> next = std::move(asked().front());
+    asked().pop_front();
+    next();
+  }
+}
+
+/// Which memory is the device's.
+class Blocks {
+ public:
+  void add(void* memory, std::size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    bytes_[static_cast<char*>(memory)] = bytes;
+  }
+  void remove(void* memory) {
+    const std::lock_guard lock(mutex_);
+    bytes_.erase(static_cast<char*>(memory));
+  }
+  [[nodiscard]] bool hold(const void* at) {
+    const std::lock_guard lock(mutex_);
+    char* const place = const_cast<char*>(static_cast<const char*>(at));
+    auto next = bytes_.upper_bound(place);
+    if (next == bytes_.begin()) return false;
+    --next;
+    return place < next->first + next->second;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<char*, std::size_t> bytes_;
+};
+inline Blocks blocks;
+
+/// In stream order: from the host's memory, which is read at once; to it, after which the bytes are there; within the device's.
+inline void copy(void* to, const void* from, std::size_t bytes) {
+  if (!later) {
+    std::memmove(to, from, bytes);
+  } else if (!blocks.hold(from)) {
+    asked().emplace_back(
+        [to, kept = std::string(static_cast<const char*>(from), bytes)] { std::memcpy(to, kept.data(), kept.size()); });
+  } else if (!blocks.hold(to)) {
+    run_all();
+    std::memcpy(to, from, bytes);
+  } else {
+    asked().emplace_back([=] { std::memmove(to, from, bytes); });
+  }
+}
+
+}  // namespace emulate
