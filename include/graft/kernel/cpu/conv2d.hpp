@@ -221,7 +221,7 @@ void conv2d_data(const ConvExtents& extents, const T* w, const T* y, const std::
       }
       expanded = room;
     }
-    if (expanded == nullptr) bring_rows(apart, strip(0), strip(count - 1), dy);
+    if (expanded == nullptr) bring_rows(g, strip(0), strip(count - 1), dy);
     const auto in = [&](int sample) {
       return expanded != nullptr ? expanded + (sample - first_sample) * out_size : dy + sample * out_size;
     };
