@@ -100,7 +100,7 @@ void for_each_method(F&& f) {
       return Curriculum{n.features(), n.labels()};
     });
   f("shot", "source-free: the target fits itself to the source's classifier (Liang et al. 2020)", [](auto& n, const Settings&) {
-    return Shot{n.features(), n.labels(), {.smoothing = n.spare_outputs() ? 0.0 : 0.1}};
+    return Shot{n.norm_features(), n.norm_labels(), {.classes = n.classes()}};  // BatchNorm in the body, as its authors have it
   });
   f("fix_match", "what is sure on an image is learnt on its augmented view (Sohn et al. 2020)", [](auto& n, const Settings& s) {
     return FixMatch{n.features(), n.labels(), s.with<FixMatchOptions>()};

@@ -25,8 +25,8 @@ class Nets {
 
   auto& features() { return model<typename B::Features>(0); }
   auto& labels() { return silenced<typename B::Labels>(1); }
-  /// Whether the label head has outputs that stand for no class: label smoothing would spread to them.
-  [[nodiscard]] bool spare_outputs() const { return classes_ < B::Labels::output.c; }
+  /// How many of the label head's outputs stand for a class.
+  [[nodiscard]] int classes() const { return classes_; }
   auto& second() { return silenced<typename B::Labels>(8); }
   auto& domains() { return model<typename B::Domains>(2); }
   auto& domain_critic() { return model<DomainCritic>(2); }

@@ -9,6 +9,7 @@
 #include "toy.hpp"
 
 using namespace graft;
+using Catch::Matchers::Contains;
 
 TEST_CASE("EntropyMinimisation, Mcc and Curriculum improve two Gaussians that source-only fails", "[transfer][toy]") {
   const toy::Problem problem = toy::nudged(1.0);
@@ -40,6 +41,37 @@ TEST_CASE("Shot improves two Gaussians that source-only fails, and looks at no s
     return std::vector<float>(features.values().begin(), features.values().end());
   };
   CHECK(second_part(problem.source) == second_part(problem.target_test));
+}
+
+TEST_CASE("Shot smooths labels over the classes there are", "[transfer]") {
+  const toy::Problem problem = toy::nudged(1.0);
+  data::PairedLoader<double> loader(problem.source, problem.target.without_labels(), Vector<2>,
+                                    {.source_batch = 8, .target_batch = 8, .normalize = problem.normalize});
+  const auto batch = loader.next();
+  struct Five : Net<toy::Body::output, Dense<5>> {};  // three outputs too many
+  Model<toy::Body, Cpu, double> features{{.seed = 1}};
+  Model<Five, Cpu, double> labels{{.seed = 2}};
+  const auto loss = [&](int classes) {
+    Tape<double> tape;
+    Means means;
+    Shot method{features, labels, {.classes = classes}};
+    return method.loss(tape, batch, 0.0, means).value();
+  };
+  Tape<double> tape;
+  const auto logits = tape(labels, tape(features, batch.source()));
+  CrossEntropyOptions<double> smooth;
+  smooth.smoothing = 0.1;
+  CHECK(loss(0) == Approx(cross_entropy(logits, batch.class_labels(), smooth).value()).epsilon(1e-12));
+  double expected = 0.0;
+  for (int i = 0; i < logits.count(); ++i) {
+    const double* z = logits.value() + 5 * i;
+    double sum = 0.0;
+    for (int c = 0; c < 5; ++c) sum += std::exp(z[c]);
+    const int label = batch.class_labels().data[i];
+    for (int c = 0; c < 2; ++c) expected -= (c == label ? 0.95 : 0.05) * (z[c] - std::log(sum)) / logits.count();
+  }
+  CHECK(loss(2) == Approx(expected).epsilon(1e-12));
+  CHECK_THROWS_WITH(loss(6), Contains("the head has 5 outputs"));
 }
 
 TEST_CASE("guesses by centroids: nearest by cosine, in two rounds; a class that nothing is taken for has none", "[transfer]") {
