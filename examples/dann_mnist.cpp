@@ -47,8 +47,8 @@ int main(int argc, char** argv) {
       .text = "Domain-adversarial training from MNIST to MNIST-M, with the network and schedules of Ganin et al. 2016.",
       .methods = {"source_only", "dann", "target_only"},
       .usual = {"source_only", "dann"},
-      .cuda = true,
-      .adversarial = true};
+      .adversarial = true,
+      .cuda = true};
   return example::run(argc, argv, about, [](example::Session& session) {
     example::on_device(session.options.device, [&]<class Device>(Device) { train<Device>(session); });
   });
