@@ -18,7 +18,6 @@
 #include <memory>
 #include <mutex>
 #include <numeric>
-#include <source_location>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -48,12 +47,18 @@ struct Misuse : std::logic_error {
 
 enum class State { fresh, ready, at_barrier, at_shuffle, done };
 
+/// Where a barrier or shuffle stands (Clang 14 has no std::source_location).
+struct Where {
+  const char* file = "";
+  int line = 0;
+};
+
 struct Fiber;
 struct Thread {
   dim3 index;
   State state = State::fresh;
   Fiber* fiber = nullptr;
-  std::source_location where;
+  Where where;
 };
 
 /// The block that runs, its fibers, and what its warps exchange.
@@ -87,14 +92,14 @@ class Block {
   }
 
   /// Called in a fiber: stands until the others have come.
-  void stand(State state, std::source_location where) {
+  void stand(State state, Where where) {
     Thread& t = threads_[current_];
     t.state = state;
     t.where = where;
     leave();
   }
   template <class V>
-  V exchange(V value, int partner, std::source_location where) {
+  V exchange(V value, int partner, Where where) {
     static_assert(sizeof(V) <= sizeof(Slot));
     const std::size_t self = current_, warp = self / 32 * 32, side = parity_[self] * threads_.size();
     parity_[self] ^= 1;
@@ -193,10 +198,9 @@ inline bool Block::release() {
   if (done == threads_.size()) return false;
   if (waiting == threads_.size()) {
     for (std::size_t i = 0; i < threads_.size(); ++i) {
-      if (threads_[i].where.line() != threads_[0].where.line() ||
-          std::strcmp(threads_[i].where.file_name(), threads_[0].where.file_name()) != 0)
-        misuse("threads stand at different barriers: " + name(0) + " at line " + std::to_string(threads_[0].where.line()) +
-               ", " + name(i) + " at line " + std::to_string(threads_[i].where.line()));
+      if (threads_[i].where.line != threads_[0].where.line || std::string(threads_[i].where.file) != threads_[0].where.file)
+        misuse("threads stand at different barriers: " + name(0) + " at line " + std::to_string(threads_[0].where.line) + ", " +
+               name(i) + " at line " + std::to_string(threads_[i].where.line));
       threads_[i].state = State::ready;
     }
     return true;
@@ -215,7 +219,7 @@ inline bool Block::release() {
     const Thread& t = threads_[i];
     if (t.state == State::at_barrier || t.state == State::at_shuffle)
       misuse(name(i) + " waits at " + (t.state == State::at_barrier ? "the barrier" : "the shuffle") + " of " +
-             t.where.file_name() + ":" + std::to_string(t.where.line()) + ", which not all threads reach (" +
+             std::string(t.where.file) + ":" + std::to_string(t.where.line) + ", which not all threads reach (" +
              std::to_string(done) + " of " + std::to_string(threads_.size()) + " have ended)");
   }
   return false;
@@ -253,14 +257,14 @@ void launch(void (*kernel)(P...), dim3 grid, dim3 shape, P... arguments) {
 
 }  // namespace emulate
 
-inline void __syncthreads(std::source_location where = std::source_location::current()) {
+inline void __syncthreads(emulate::Where where = {__builtin_FILE(), __builtin_LINE()}) {
   emulate::block.stand(emulate::State::at_barrier, where);
 }
 template <class V>
-V __shfl_xor_sync(unsigned, V value, int lanes, std::source_location where = std::source_location::current()) {
+V __shfl_xor_sync(unsigned, V value, int lanes, emulate::Where where = {__builtin_FILE(), __builtin_LINE()}) {
   return emulate::block.exchange(value, emulate::block.lane() ^ lanes, where);
 }
 template <class V>
-V __shfl_down_sync(unsigned, V value, int lanes, std::source_location where = std::source_location::current()) {
+V __shfl_down_sync(unsigned, V value, int lanes, emulate::Where where = {__builtin_FILE(), __builtin_LINE()}) {
   return emulate::block.exchange(value, emulate::block.lane() + lanes, where);
 }
