@@ -161,7 +161,8 @@ TEST_CASE("cuda: activations, forward and backward, in place too") {
 }
 
 TEST_CASE("cuda: softmax and log softmax") {
-  for (const auto& [rows, classes] : {std::pair{1, 1}, std::pair{5, 3}, std::pair{9, 32}, std::pair{6, 100}}) {
+  for (const auto& [rows_, classes_] : {std::pair{1, 1}, std::pair{5, 3}, std::pair{9, 32}, std::pair{6, 100}}) {
+    const int rows = rows_, classes = classes_;  // Clang 14 does not capture a structured binding
     device::compare_both("softmax of " + std::to_string(classes), [&](auto zero, auto tag, auto& results) {
       using T = decltype(zero);
       const std::size_t all = size(rows, classes);

@@ -118,7 +118,8 @@ TEST_CASE("cuda: rows that are all ignored give 0") {
 }
 
 TEST_CASE("cuda: the other losses on logits and between arrays") {
-  for (const auto& [n, classes] : {std::pair{1, 1}, std::pair{7, 5}, std::pair{33, 40}}) {
+  for (const auto& [n_, classes_] : {std::pair{1, 1}, std::pair{7, 5}, std::pair{33, 40}}) {
+    const int n = n_, classes = classes_;  // Clang 14 does not capture a structured binding
     device::compare_both("losses of " + std::to_string(n) + " x " + std::to_string(classes),
                          [&](auto zero, auto tag, auto& results) {
                            using T = decltype(zero);

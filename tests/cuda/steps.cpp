@@ -31,24 +31,23 @@ void compare_steps(const Options& options, int slots, const Kernel& kernel) {
   Parameters<T> parameters{"m", cpu.value.data(), cpu.gradient.data(), Flat<T>::size, &cpu.segments};
   Optimiser optimizer(options, parameters);
   optimizer.multiply("m/b", Flat<T>::rate_of_b);
-  std::vector<cuda::FlatSegment> table;
+  std::vector<FlatSegment> table;
   for (const Segment& s : gpu.segments) {
     const auto begin = static_cast<std::ptrdiff_t>(s.offset);
     table.push_back(
         {begin, begin + static_cast<std::ptrdiff_t>(s.count), s.name == "b" ? Flat<T>::rate_of_b : 1.0, s.trainable, s.decay});
   }
-  Array<cuda::FlatSegment> segments(table);
+  Array<FlatSegment> segments(table);
   Array<T> value(gpu.value), gradient(gpu.gradient), first(Flat<T>::size, T{0}), second(Flat<T>::size, T{0});
   Array<double> squares(1);
-  const cuda::FlatParameters<T> flat{value.data(), gradient.data(), static_cast<std::ptrdiff_t>(Flat<T>::size), segments.data(),
-                                     3};
+  const FlatParameters<T> flat{value.data(), gradient.data(), static_cast<std::ptrdiff_t>(Flat<T>::size), segments.data(), 3};
   for (std::uint64_t step = 1; step <= 3; ++step) {
     const auto next = reference::normal<T>(Flat<T>::size, 10 + step);
     std::copy(next.begin(), next.end(), cpu.gradient.begin());
     std::copy(next.begin(), next.end(), gradient.data());
     optimizer.step();
     if (options.clip_norm > 0.0) cuda::sum_gradient_squares(Cuda{}, flat, false, squares.data());
-    kernel(flat, cuda::Clip{options.clip_norm, squares.data()}, step, first.data(), second.data());
+    kernel(flat, Clip{options.clip_norm, squares.data()}, step, first.data(), second.data());
     CHECK(reference::distance(value.get(), cpu.value) < device::near<T>);
     CHECK(reference::distance(gradient.get(), cpu.gradient) < device::near<T>);
   }
@@ -95,10 +94,10 @@ TEST_CASE("cuda: optimiser steps over segments, with decay, rates, frozen parts 
 }
 
 TEST_CASE("cuda: the gradient's squares add up over models") {
-  Array<cuda::FlatSegment> segments(std::vector<cuda::FlatSegment>{{0, 3}, {5, 8, 1.0, false}});
+  Array<FlatSegment> segments(std::vector<FlatSegment>{{0, 3}, {5, 8, 1.0, false}});
   Array<float> value(8), gradient(std::vector<float>{1, 2, 3, 50, 50, 50, 50, 50});
   Array<double> squares(1);
-  const cuda::FlatParameters<float> flat{value.data(), gradient.data(), 8, segments.data(), 2};
+  const FlatParameters<float> flat{value.data(), gradient.data(), 8, segments.data(), 2};
   cuda::sum_gradient_squares(Cuda{}, flat, false, squares.data());
   CHECK(squares.get()[0] == 14.0);
   cuda::sum_gradient_squares(Cuda{}, flat, true, squares.data());
