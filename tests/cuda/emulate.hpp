@@ -198,7 +198,7 @@ inline bool Block::release() {
   if (done == threads_.size()) return false;
   if (waiting == threads_.size()) {
     for (std::size_t i = 0; i < threads_.size(); ++i) {
-      if (threads_[i].where.line != threads_[0].where.line || std::string(threads_[i].where.file) != threads_[0].where.file)
+      if (threads_[i].where.line != threads_[0].where.line || std::strcmp(threads_[i].where.file, threads_[0].where.file) != 0)
         misuse("threads stand at different barriers: " + name(0) + " at line " + std::to_string(threads_[0].where.line) + ", " +
                name(i) + " at line " + std::to_string(threads_[i].where.line));
       threads_[i].state = State::ready;

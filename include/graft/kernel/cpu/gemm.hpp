@@ -136,6 +136,12 @@ void product(bool ta, bool tb, int m, int n, int k, const T* a, std::ptrdiff_t l
 template <class T>
 void gemm(Cpu, bool ta, bool tb, int m, int n, int k, T alpha, const T* a, std::ptrdiff_t lda, const T* b, std::ptrdiff_t ldb,
           T beta, T* c, std::ptrdiff_t ldc) {
+  if (alpha == T{0} || k <= 0) {  // A and B may be null
+    for (int i = 0; i < m; ++i) {
+      for (int j = 0; j < n; ++j) c[i * ldc + j] = beta == T{0} ? T{0} : beta * c[i * ldc + j];
+    }
+    return;
+  }
   const auto finish = [=](int row, int rows, int column, int count, const T* sums, int stride) {
     for (int i = 0; i < rows; ++i) {
       T* to = c + (row + i) * ldc + column;
@@ -147,7 +153,7 @@ void gemm(Cpu, bool ta, bool tb, int m, int n, int k, T alpha, const T* a, std::
       }
     }
   };
-  detail::product(ta, tb, m, n, alpha == T{0} ? 0 : std::max(0, k), a, lda, b, ldb, finish);
+  detail::product(ta, tb, m, n, k, a, lda, b, ldb, finish);
 }
 
 }  // namespace kernel
