@@ -109,7 +109,8 @@ TEST_CASE("cuda: vectors and single numbers") {
   Array<double> from(x), to(y), factor(1, 3.0), out(1);
   const auto check = [&](auto expected) {
     const auto got = to.get();
-    for (std::size_t i = 0; i < got.size(); ++i) REQUIRE(got[i] == Approx(expected(i)).epsilon(1e-13));
+    // A product that a compiler fuses into its sum and one that it rounds first differ by half a rounding of numbers up to 4.
+    for (std::size_t i = 0; i < got.size(); ++i) REQUIRE(got[i] == Approx(expected(i)).epsilon(1e-13).margin(1e-15));
     std::copy(y.begin(), y.end(), to.data());
   };
   cuda::add_scaled(Cuda{}, 1000, 0.5, read(from), to.data());
