@@ -121,7 +121,7 @@ void for_each_method(F&& f) {
     });
   f(
       "cycle_gan", "images translated from source to target teach the classifier (Zhu et al. 2017); slow",
-      [](auto& n, const Settings&) requires(n.reads_images) {
+      [](auto& n, const Settings&) requires(std::remove_reference_t<decltype(n)>::reads_images) {
         return CycleGan{n.features(), n.labels(), Translation{n.translator(0), n.translator(1), n.critic(0), n.critic(1)}};
       });
 }

@@ -8,6 +8,7 @@
 
 #include "catch.hpp"
 
+namespace test_basics {
 using namespace graft;
 
 TEST_CASE("Philox4x32-10 gives the published known answers", "[core]") {
@@ -94,3 +95,5 @@ TEST_CASE("an arena gives memory back and asks for no more", "[core]") {
   CHECK(arena.capacity() == held);
   CHECK(reinterpret_cast<std::uintptr_t>(arena.take<char>(3)) % alignment == 0);
 }
+
+}  // namespace test_basics

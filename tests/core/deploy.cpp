@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+namespace test_deploy {
 using namespace graft;
 
 namespace {
@@ -122,3 +123,5 @@ TEST_CASE("A net without BatchNorm is deployed as it is", "[core]") {
   CHECK(deployed.segments().size() == 3);
   CHECK(std::equal(deployed.values().begin(), deployed.values().end(), model.values().begin()));
 }
+
+}  // namespace test_deploy

@@ -8,6 +8,7 @@
 #include "catch.hpp"
 #include "support/case.hpp"
 
+namespace test_freezing {
 using namespace graft;
 
 namespace {
@@ -194,3 +195,5 @@ TEST_CASE("gradients that a layer had gathered when it was frozen are gone when 
   sgd.step();
   CHECK(std::equal(before.begin(), before.end(), model.values().begin()));
 }
+
+}  // namespace test_freezing

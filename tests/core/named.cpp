@@ -4,6 +4,7 @@
 
 #include "catch.hpp"
 
+namespace test_named {
 using namespace graft;
 
 namespace {
@@ -69,3 +70,5 @@ TEST_CASE("a name changes neither the plan nor the numbers", "[core]") {
   called.predict(x.data(), 2, z.data());
   CHECK(y == z);
 }
+
+}  // namespace test_named

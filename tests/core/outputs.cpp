@@ -8,6 +8,7 @@
 #include "catch.hpp"
 #include "support/case.hpp"
 
+namespace test_outputs {
 using namespace graft;
 
 namespace {
@@ -100,3 +101,5 @@ TEST_CASE("one output is the model's own run, and frozen pieces keep nothing", "
   Model<TrainFromNamed<Whole, "conv2">> c{{.seed = 4}}, d{{.seed = 4}};
   CHECK((train(c, false) == train(d, true)));
 }
+
+}  // namespace test_outputs

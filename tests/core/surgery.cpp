@@ -5,6 +5,7 @@
 #include "catch.hpp"
 #include "support/case.hpp"
 
+namespace test_surgery {
 using namespace graft;
 using Names = std::vector<std::string>;
 
@@ -101,3 +102,5 @@ TEST_CASE("arrays that do not fit are named and left alone", "[core]") {
   CHECK_THAT(all.text(), Catch::Matchers::Contains("copied 0\nmissing 4: bn2/gamma, bn2/beta") &&
                              Catch::Matchers::Contains("shape mismatch 1: conv1/w\n"));
 }
+
+}  // namespace test_surgery

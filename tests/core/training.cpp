@@ -4,6 +4,7 @@
 #include "catch.hpp"
 #include "support/allocations.hpp"
 
+namespace test_training {
 using namespace graft;
 
 namespace {
@@ -135,3 +136,5 @@ TEST_CASE("initialisers have the variances of their papers", "[core]") {
   CHECK(variance(Initialiser::lecun_normal) == Approx(1.0 / 300).epsilon(0.03));
   CHECK(variance(Initialiser::torch_uniform) == Approx(1.0 / 900).epsilon(0.03));
 }
+
+}  // namespace test_training

@@ -2,6 +2,9 @@
 #include "cuda/emulate.hpp"
 
 #include "cuda/device.hpp"
+#include "graft/kernel/cuda/vectors.hpp"
+
+namespace test_emulation {
 
 namespace {
 
@@ -79,3 +82,17 @@ TEST_CASE("emulation: barriers and shuffles that not all reach are errors, and t
     CHECK(run(turn_round, order)[0] == 63);
   }
 }
+
+TEST_CASE("emulation: a late device has done nothing before it is waited for", "[late]") {
+  device::Array<float> x(4, 1.0f), y(4, 0.0f);
+  float from_host = 5.0f;
+  graft::cuda::fill(graft::Cuda{}, 3, 2.0f, x.data());
+  graft::cuda::copy(graft::Cuda{}, sizeof(float), &from_host, y.data());
+  from_host = 6.0f;
+  CHECK(x.data()[0] == (emulate::later ? 1.0f : 2.0f));
+  CHECK(y.data()[0] == (emulate::later ? 0.0f : 5.0f));
+  CHECK(x.get() == std::vector<float>{2.0f, 2.0f, 2.0f, 1.0f});
+  CHECK(y.data()[0] == 5.0f);
+}
+
+}  // namespace test_emulation

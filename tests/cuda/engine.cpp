@@ -16,6 +16,7 @@
 #include "support/case.hpp"
 #include "support/reference.hpp"
 
+namespace test_engine {
 using namespace graft;
 using support::Bench;
 using support::numbers;
@@ -239,3 +240,5 @@ TEST_CASE("models of two devices in one step are refused", "[cuda][engine]") {
   const auto h = numbers<float>(10 * 9, 3);
   CHECK_NOTHROW(backward(entropy(tape(head, Rows<float>{h.data(), 10, 6}))));
 }
+
+}  // namespace test_engine

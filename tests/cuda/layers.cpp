@@ -7,6 +7,7 @@
 #include "graft/kernel/cuda/layers.hpp"
 #include "cuda/device.hpp"
 
+namespace test_layers {
 using namespace graft;
 using device::Array;
 using device::read;
@@ -197,3 +198,5 @@ TEST_CASE("cuda: dropout keeps what the CPU keeps, bit for bit") {
     }
   }
 }
+
+}  // namespace test_layers

@@ -5,6 +5,7 @@
 #include "graft/kernel/cuda/losses.hpp"
 #include "cuda/device.hpp"
 
+namespace test_losses {
 using namespace graft;
 using device::Array;
 using device::read;
@@ -226,3 +227,5 @@ TEST_CASE("cuda: coral and the difference of means") {
   moments(17, 9, 5);
   moments(33, 40, 70, false);
 }
+
+}  // namespace test_losses

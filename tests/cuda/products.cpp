@@ -4,6 +4,7 @@
 #include "graft/kernel/cuda/layers.hpp"
 #include "cuda/device.hpp"
 
+namespace test_products {
 using namespace graft;
 using device::Array;
 using device::read;
@@ -137,3 +138,5 @@ TEST_CASE("cuda: gradients that are not wanted") {
   conv(e, relu, false, true, false);
   conv(e, Epilogue{Act::relu, 0.0, true}, true, false, false);
 }
+
+}  // namespace test_products

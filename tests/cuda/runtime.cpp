@@ -6,6 +6,7 @@
 
 #include <thread>
 
+namespace test_runtime {
 using namespace graft;
 using device::Array;
 using device::read;
@@ -93,3 +94,5 @@ TEST_CASE("cuda: empty arrays launch nothing") {
   cuda::clear(Cuda{}, 0, none);
   CHECK(cuda::launches() == before);
 }
+
+}  // namespace test_runtime

@@ -6,6 +6,7 @@
 #include "graft/optim/sgd.hpp"
 #include "cuda/device.hpp"
 
+namespace test_steps {
 using namespace graft;
 using device::Array;
 using device::read;
@@ -137,3 +138,5 @@ TEST_CASE("cuda: vectors and single numbers") {
   cuda::multiply(Cuda{}, read(factor), read(b), out.data());
   CHECK(out.get()[0] == 15.0);
 }
+
+}  // namespace test_steps

@@ -15,6 +15,7 @@
 #include "support/reference.hpp"
 #include "transfer/toy.hpp"
 
+namespace test_training {
 using namespace graft;
 using support::numbers;
 
@@ -192,3 +193,5 @@ TEST_CASE("methods of transfer/ train on Cuda as on the CPU", "[cuda][engine]") 
   compare([](auto& f, auto& l, auto& d) { return Dann{f, l, d}; });
   compare([](auto& f, auto& l, auto& d) { return Vada{f, l, d}; });
 }
+
+}  // namespace test_training

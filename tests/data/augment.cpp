@@ -11,6 +11,7 @@
 #include "catch.hpp"
 #include "support/allocations.hpp"
 
+namespace test_augment {
 using namespace graft;
 using Catch::Matchers::Contains;
 
@@ -294,3 +295,5 @@ TEST_CASE("an error in a crew is the first by index, and the crew goes on", "[da
     CHECK(done == std::vector<int>(64, 1));
   }
 }
+
+}  // namespace test_augment

@@ -9,6 +9,7 @@
 #include "catch.hpp"
 #include "support/reference.hpp"
 
+namespace test_files {
 using namespace graft;
 using Catch::Matchers::Contains;
 namespace fs = std::filesystem;
@@ -159,3 +160,5 @@ TEST_CASE("real MNIST and MNIST-M", "[data]") {
   set_threads(before);
   CHECK(one.all() == two.all());
 }
+
+}  // namespace test_files

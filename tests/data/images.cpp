@@ -9,6 +9,7 @@
 #include "io/scratch.hpp"
 #include "support/reference.hpp"
 
+namespace test_images {
 using namespace graft;
 using Catch::Matchers::Contains;
 namespace fs = std::filesystem;
@@ -224,3 +225,5 @@ TEST_CASE("real aerial images: five classes, the same for any number of threads"
   CHECK(one.class_names() == std::vector<std::string>{"agriculture", "industrial", "meadow", "residential", "river"});
   CHECK(counts(data::split_stratified(one, 0.2, 0).train) == std::vector<int>(5, 16));
 }
+
+}  // namespace test_images

@@ -6,6 +6,7 @@
 
 #include "catch.hpp"
 
+namespace test_loader {
 using namespace graft;
 using Catch::Matchers::Contains;
 
@@ -170,3 +171,5 @@ TEST_CASE("synthetic digits: the same for any number of threads, balanced, two w
   for (const int label : one.labels()) ++counts[static_cast<std::size_t>(label)];
   CHECK(counts == std::vector<int>(10, 30));
 }
+
+}  // namespace test_loader

@@ -3,6 +3,7 @@
 
 #include "catch.hpp"
 
+namespace test_prefetch {
 using namespace graft;
 using Catch::Matchers::Contains;
 
@@ -108,3 +109,5 @@ TEST_CASE("what a loader cannot use is a sentence with the set's name", "[data]"
   data::Pixels dot(std::array<std::size_t, 4>{1, 1, 1, 1});
   CHECK_THROWS_WITH((data::Loader<float>(data::Labelled("dot", dot, {0}, 1), Vector<3>, {})), Contains("'dot'"));
 }
+
+}  // namespace test_prefetch

@@ -8,6 +8,7 @@
 #include "io/scratch.hpp"
 #include "support/reference.hpp"
 
+namespace test_keras_h5 {
 using namespace graft;
 using Catch::Matchers::Contains;
 
@@ -155,3 +156,5 @@ TEST_CASE("cyclic, linked and absurd HDF5 is refused in sentences", "[io]") {
   });
   refuse("no weights", [](const Draft& d) { H5Adelete(d.file.id(), "layer_names"); });
 }
+
+}  // namespace test_keras_h5

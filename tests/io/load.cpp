@@ -7,6 +7,7 @@
 
 #include <numeric>
 
+namespace test_load {
 using namespace graft;
 using Catch::Matchers::Contains;
 
@@ -326,3 +327,5 @@ TEST_CASE("the pretrained MobileNet's names are found", "[io]") {
   CHECK(io::load(wide, file, {.names = io::names::keras().layers({"conv1"}), .allow_unused = true}).complete());
   CHECK(wide.array("0/w")[7] == file.get<float>("conv1/kernel")[7]);
 }
+
+}  // namespace test_load

@@ -6,6 +6,7 @@
 #include "io/fixture.hpp"
 #include "io/scratch.hpp"
 
+namespace test_npy {
 using namespace graft;
 using Catch::Matchers::Contains;
 using Extents = std::vector<std::size_t>;
@@ -199,3 +200,5 @@ TEST_CASE("bombs and lying zip directories are refused without memory taken on t
   for (std::size_t i = 0; i < 8; ++i) two[second + i] = '\0';
   CHECK_THAT(reading(scratch, two), Contains("overlap"));
 }
+
+}  // namespace test_npy

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+namespace test_onnx {
 using namespace graft;
 using Catch::Matchers::Contains;
 
@@ -120,3 +121,5 @@ TEST_CASE("What an ONNX file cannot say is an Error in a sentence", "[io]") {
                     Contains("images of 5 channels cannot be normalised"));
   CHECK_THROWS_WITH(io::save_onnx(wide, scratch / "no" / "a.onnx"), Contains("cannot write"));
 }
+
+}  // namespace test_onnx

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 
+namespace test_safetensors {
 using namespace graft;
 using Catch::Matchers::Contains;
 
@@ -191,3 +192,5 @@ TEST_CASE("hostile safetensors headers are refused in sentences", "[io]") {
   CHECK_THROWS_AS(io::read_safetensors(scratch / "absent"), Error);
   CHECK_THROWS_AS(io::read_safetensors(scratch / "."), Error);
 }
+
+}  // namespace test_safetensors

@@ -2,6 +2,7 @@
 #include "graft/kernel/cpu/softmax.hpp"
 #include "kernel/reference.hpp"
 
+namespace test_activation {
 using namespace graft;
 using kernel::Activation;
 
@@ -158,3 +159,5 @@ TEST_CASE("activations, softmax and dropout do not depend on the number of threa
     return y;
   }));
 }
+
+}  // namespace test_activation

@@ -2,6 +2,7 @@
 #include "kernel/reference.hpp"
 #include "support/naive.hpp"
 
+namespace test_batch_norm {
 using namespace graft;
 
 namespace {
@@ -131,3 +132,5 @@ TEST_CASE("batch normalisation does not depend on the number of threads", "[kern
     return y;
   }));
 }
+
+}  // namespace test_batch_norm

@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <vector>
 
+namespace test_conv2d {
 using namespace graft;
 
 namespace {
@@ -315,3 +316,5 @@ TEST_CASE("a NaN in the image reaches the output and no other sample", "[conv2d]
     for (std::size_t i = 0; i < y.size(); ++i) CHECK(std::isnan(y[i]) == (i < y.size() / 2));
   }
 }
+
+}  // namespace test_conv2d

@@ -3,6 +3,7 @@
 #include "kernel/reference.hpp"
 #include "support/naive.hpp"
 
+namespace test_depthwise {
 using namespace graft;
 
 namespace {
@@ -133,3 +134,5 @@ TEST_CASE("depthwise convolution does not depend on the number of threads", "[ke
     return y;
   }));
 }
+
+}  // namespace test_depthwise

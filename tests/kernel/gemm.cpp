@@ -6,6 +6,7 @@
 #include <limits>
 #include <vector>
 
+namespace test_gemm {
 using namespace graft;
 
 namespace {
@@ -146,3 +147,5 @@ TEST_CASE("products and dense layers give the same bits on any number of threads
     }));
   }
 }
+
+}  // namespace test_gemm

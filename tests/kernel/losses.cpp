@@ -3,6 +3,7 @@
 #include "graft/kernel/cpu/statistics.hpp"
 #include "kernel/reference.hpp"
 
+namespace test_losses {
 using namespace graft;
 using kernel::CrossEntropyOptions;
 using kernel::Estimator;
@@ -313,3 +314,5 @@ TEST_CASE("losses do not depend on the number of threads", "[kernel][losses]") {
     return all;
   }));
 }
+
+}  // namespace test_losses

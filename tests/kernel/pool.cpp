@@ -2,6 +2,7 @@
 #include "graft/core/shape.hpp"
 #include "kernel/reference.hpp"
 
+namespace test_pool {
 using namespace graft;
 
 namespace {
@@ -125,3 +126,5 @@ TEST_CASE("pooling does not depend on the number of threads", "[kernel][pool]") 
     return y;
   }));
 }
+
+}  // namespace test_pool

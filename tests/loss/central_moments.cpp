@@ -4,6 +4,7 @@
 #include "catch.hpp"
 #include "golden.hpp"
 
+namespace test_central_moments {
 using namespace graft;
 using namespace golden;
 
@@ -26,3 +27,5 @@ TEST_CASE("central moment discrepancy: the worked value, and central differences
   CHECK_THROWS_WITH(evaluate(x, y, [](const auto& a, const auto& b) { return central_moment_discrepancy(a, b, 0); }),
                     Catch::Matchers::Contains("at least 1"));
 }
+
+}  // namespace test_central_moments

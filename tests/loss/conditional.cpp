@@ -4,6 +4,7 @@
 #include "catch.hpp"
 #include "golden.hpp"
 
+namespace test_conditional {
 using namespace graft;
 using namespace golden;
 
@@ -97,3 +98,5 @@ TEST_CASE("CDAN: gradients of both maps agree with central differences", "[loss]
   };
   CHECK(off_differences<Vector<1>, Kind::logits>(domain_logits(), domain_logits(), weighted) < 1e-8);
 }
+
+}  // namespace test_conditional

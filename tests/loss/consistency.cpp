@@ -4,6 +4,7 @@
 #include "catch.hpp"
 #include "golden.hpp"
 
+namespace test_consistency {
 using namespace graft;
 using namespace golden;
 
@@ -32,3 +33,5 @@ TEST_CASE("consistency: squared distance of probabilities, of rows of which the 
     if (confidence == 0.7) CHECK((result.dx[3] == 0.0 && result.dx[6] != 0.0));  // 0.367 and 0.915
   }
 }
+
+}  // namespace test_consistency

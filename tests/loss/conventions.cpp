@@ -8,6 +8,7 @@
 #include "golden.hpp"
 #include "support/reference.hpp"
 
+namespace test_conventions {
 using namespace graft;
 using namespace golden;
 
@@ -160,3 +161,5 @@ TEST_CASE("schedules of the reversal and of the learning rate", "[golden]") {
   CHECK(Growing{0.25}(0.0) == 0.25);
   CHECK(is(Growing{2.0, 10.0}(.1), 2.0 * .4621171572600098));
 }
+
+}  // namespace test_conventions

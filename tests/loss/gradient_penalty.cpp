@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+namespace test_gradient_penalty {
 using namespace graft;
 
 namespace {
@@ -199,3 +200,5 @@ TEST_CASE("critic_distance: the means' difference, of batches of any size", "[lo
   CHECK(std::abs(critic.gradients()[1]) < 1e-14);
   CHECK(std::abs(critic.gradients()[3]) < 1e-14);
 }
+
+}  // namespace test_gradient_penalty

@@ -5,6 +5,7 @@
 #include "catch.hpp"
 #include "golden.hpp"
 
+namespace test_joint {
 using namespace graft;
 using namespace golden;
 
@@ -128,3 +129,5 @@ TEST_CASE("joint losses refuse batches without both domains, and rows that do no
   const auto short_labels = domains([](const auto& f, const auto& z) { return local_mmd(f, z, ClassLabels<3>{ys.data(), 3}); });
   CHECK_THROWS_WITH(evaluate(both(S, T), both(Ls, Lt), short_labels), Catch::Matchers::Contains("3 labels"));
 }
+
+}  // namespace test_joint

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <vector>
 
+namespace test_sliced {
 using namespace graft;
 using namespace golden;
 
@@ -62,3 +63,5 @@ TEST_CASE("sliced Wasserstein distance: of a set and the same moved by v it tend
   for (std::size_t i = 0; i < moved.size(); i += 3) moved[i] += 3.0, moved[i + 1] -= 4.0;
   CHECK(sliced(S, moved, 4000, 5) == Approx(25.0 / 3.0).epsilon(0.03));
 }
+
+}  // namespace test_sliced

@@ -5,6 +5,7 @@
 #include "catch.hpp"
 #include "golden.hpp"
 
+namespace test_spectral {
 using namespace graft;
 using namespace golden;
 
@@ -48,3 +49,5 @@ TEST_CASE("DELTA: half the squared distance, and its channels weighted", "[loss]
   CHECK_THROWS_WITH(evaluate(S, [&](const auto& maps) { return delta(maps, T.data(), two); }),
                     Catch::Matchers::Contains("2 attention weights"));
 }
+
+}  // namespace test_spectral

@@ -10,6 +10,7 @@
 #include "support/case.hpp"
 #include "support/reference.hpp"
 
+namespace test_tape {
 using namespace graft;
 
 namespace {
@@ -186,3 +187,5 @@ TEST_CASE("losses refuse what does not belong together, in a sentence", "[loss]"
                     }),
                     Catch::Matchers::Contains("even size"));
 }
+
+}  // namespace test_tape

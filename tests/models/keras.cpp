@@ -6,6 +6,7 @@
 
 #include "models/fixture.hpp"
 
+namespace test_keras {
 using namespace graft;
 using namespace graft::models;
 
@@ -29,3 +30,5 @@ TEST_CASE("Keras' MobileNetV2", "[models]") {
   fixture::meet<MobileNetV2<0.35>, MobileNetV2<0.35, 10, Image<61, 61, 3>>>("mobilenet_v2_0.35", false);
   fixture::meet<MobileNetV2<1.4>, MobileNetV2<1.4, 10, Image<33, 33, 3>>>("mobilenet_v2_1.4", false);
 }
+
+}  // namespace test_keras

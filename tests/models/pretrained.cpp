@@ -7,6 +7,7 @@
 #include "catch.hpp"
 #include "support/reference.hpp"
 
+namespace test_pretrained {
 using namespace graft;
 
 namespace {
@@ -61,3 +62,5 @@ TEST_CASE("ImageNet's classes have their usual order", "[models]") {
   CHECK(std::string(models::imagenet_classes[292]) == "tiger");
   CHECK(std::string(models::imagenet_classes[999]) == "toilet tissue");
 }
+
+}  // namespace test_pretrained

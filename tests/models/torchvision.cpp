@@ -5,6 +5,7 @@
 
 #include "models/fixture.hpp"
 
+namespace test_torchvision {
 using namespace graft;
 using namespace graft::models;
 
@@ -19,3 +20,5 @@ TEST_CASE("torchvision's ResNets", "[models]") {
   fixture::meet<ResNet34<>, ResNet34<10, Image<63, 63, 3>>>("resnet34", true);
   fixture::meet<ResNet50<>, ResNet50<10, Image<65, 65, 3>>>("resnet50", true);
 }
+
+}  // namespace test_torchvision

@@ -7,6 +7,7 @@
 #include "support/case.hpp"
 #include "support/reference.hpp"
 
+namespace test_list {
 using namespace graft;
 using support::Bench;
 
@@ -168,3 +169,5 @@ TEST_CASE("a sample's output does not depend on its batch, to the bit", "[ops]")
     }
   }
 }
+
+}  // namespace test_list

@@ -5,6 +5,7 @@
 #include "support/case.hpp"
 #include "support/reference.hpp"
 
+namespace test_reference {
 using namespace graft;
 using reference::error;
 using reference::tolerance;
@@ -125,3 +126,5 @@ TEMPLATE_TEST_CASE("log-softmax meets the reference", "[reference]", float, doub
   CHECK(error(y, file->get<double>("activation.log_softmax/y")) < tolerance<TestType>);
   CHECK(error(dx, file->get<double>("activation.log_softmax/dx")) < tolerance<TestType>);
 }
+
+}  // namespace test_reference

@@ -7,6 +7,7 @@
 #include "catch.hpp"
 #include "support/case.hpp"
 
+namespace test_l2_sp {
 using namespace graft;
 
 namespace {
@@ -71,3 +72,5 @@ TEST_CASE("L2-SP adds to the gradient of another loss, on the same tape", "[opti
   Fixture f;
   CHECK_THROWS_WITH((L2Sp{{.fresh = {"top/*"}}, f.model}), Catch::Matchers::Contains("'tuned' matches 'top/*'"));
 }
+
+}  // namespace test_l2_sp

@@ -7,6 +7,7 @@
 #include <numeric>
 #include <utility>
 
+namespace test_optimizers {
 using namespace graft;
 using Catch::Matchers::Contains;
 
@@ -192,3 +193,5 @@ TEST_CASE("an optimiser's state, carried to another, goes on with the same bits"
   };
   CHECK(run(true) == run(false));
 }
+
+}  // namespace test_optimizers

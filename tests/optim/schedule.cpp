@@ -2,6 +2,7 @@
 
 #include "catch.hpp"
 
+namespace test_schedule {
 using namespace graft;
 
 TEST_CASE("the schedules of Ganin et al. give their golden values", "[optim]") {
@@ -42,3 +43,5 @@ TEST_CASE("schedules at their ends and in between", "[optim]") {
   CHECK(warm(0.6) == Approx(1.0));
   CHECK(warm(1.0) == Approx(0.0).margin(1e-15));
 }
+
+}  // namespace test_schedule

@@ -6,6 +6,7 @@
 
 #include <cmath>
 
+namespace test_embedding {
 using namespace graft;
 
 namespace {
@@ -97,3 +98,5 @@ TEST_CASE("a scatter plot has a mark for every point and refuses other counts", 
   CHECK(svg.find("a &lt; b") != std::string::npos);
   CHECK_THROWS_AS(scatter_plot("", {{"", points}}, {0, 1}, {0, 1, 1}, {}), Error);
 }
+
+}  // namespace test_embedding

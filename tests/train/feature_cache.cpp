@@ -11,6 +11,7 @@
 
 #include "catch.hpp"
 
+namespace test_feature_cache {
 using namespace graft;
 
 namespace {
@@ -139,3 +140,5 @@ TEST_CASE("sets of features say what does not fit", "[train]") {
   CHECK_THROWS_WITH(data::PairedFeatureLoader<float>(set, other, {}), Contains("'s' and 't' differ in shape"));
   CHECK_THROWS_WITH(data::FeatureLoader<float>(set, {.batch = 0}), Contains("give at least 1"));
 }
+
+}  // namespace test_feature_cache

@@ -12,6 +12,7 @@
 
 #include <sys/resource.h>
 
+namespace test_files {
 using namespace graft;
 using Catch::Matchers::Contains;
 
@@ -189,3 +190,5 @@ TEST_CASE("plots take any numbers", "[train]") {
   confusion.add(0, 1);
   CHECK_THAT(confusion_plot(confusion, "c", {"cat", "<dog>"}), Contains("cat") && Contains("&lt;dog&gt;"));
 }
+
+}  // namespace test_files

@@ -7,6 +7,7 @@
 
 #include "catch.hpp"
 
+namespace test_finetune {
 using namespace graft;
 
 namespace {
@@ -90,3 +91,5 @@ TEST_CASE("discriminative rates fall by the factor with each kernel towards the 
     }
   }
 }
+
+}  // namespace test_finetune

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+namespace test_monitor {
 using namespace graft;
 using Catch::Matchers::Contains;
 
@@ -179,3 +180,5 @@ TEST_CASE("event files are the real package's, byte by byte", "[train]") {
   CHECK(board.file() == nullptr);
   CHECK(std::distance(std::filesystem::directory_iterator(scratch / "board"), std::filesystem::directory_iterator()) == 1);
 }
+
+}  // namespace test_monitor

@@ -7,6 +7,7 @@
 
 #include <limits>
 
+namespace test_picture {
 using namespace graft;
 using Catch::Matchers::Contains;
 
@@ -50,3 +51,5 @@ TEST_CASE("a prediction as a picture", "[train]") {
                     Contains("softmax"));
   CHECK_THROWS_WITH(prediction_picture(image, std::vector<double>{}), Contains("no probabilities"));
 }
+
+}  // namespace test_picture

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+namespace test_train {
 using namespace graft;
 using Catch::Matchers::Contains;
 
@@ -193,3 +194,5 @@ TEST_CASE("the confusion matrix counts", "[train]") {
   const float scores[] = {-3.0f, 2.0f, 2.0f, -1.0f};
   CHECK(argmax(scores, 4) == 1);
 }
+
+}  // namespace test_train

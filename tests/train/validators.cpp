@@ -9,6 +9,7 @@
 #include "catch.hpp"
 #include "loss/golden.hpp"
 
+namespace test_validators {
 using namespace graft;
 
 namespace {
@@ -94,3 +95,5 @@ TEST_CASE("a classifier of domains: weights are the ratio of two normal densitie
   CHECK(tell_domains(source.data(), ns, source.data(), ns, 2).error == Approx(0.5).margin(0.02));
   CHECK_THROWS_AS(tell_domains(source.data(), 1, target.data(), nt, 2), Error);
 }
+
+}  // namespace test_validators

@@ -11,6 +11,7 @@
 #include "io/scratch.hpp"
 #include "toy.hpp"
 
+namespace test_composed {
 using namespace graft;
 using Catch::Matchers::Contains;
 
@@ -207,3 +208,5 @@ TEST_CASE("Vada improves two Gaussians that source-only fails", "[transfer][toy]
             {.lambda = {.high = 1.0}, .entropy = {0.5, 10.0}, .vat = {.radius = 0.3, .on_target = {0.5}}}};
   CHECK(vada.fit(problem.source, problem.target.without_labels(), problem.options()).last("target_accuracy") > 0.95);
 }
+
+}  // namespace test_composed

@@ -9,6 +9,7 @@
 #include "catch.hpp"
 #include "support/reference.hpp"
 
+namespace test_dann_steps {
 using namespace graft;
 using reference::error;
 
@@ -320,3 +321,5 @@ TEMPLATE_TEST_CASE("three steps with three Adam optimisers end at PyTorch's weig
   const auto file = reference::file("dann_three_adam_steps.safetensors");
   if (file) meet_adam<NormNets, TestType>(*file, drawn_start<NormNets>(*file, 664973), 1e-7);
 }
+
+}  // namespace test_dann_steps

@@ -10,6 +10,7 @@
 #include "io/scratch.hpp"
 #include "toy.hpp"
 
+namespace test_guards {
 using namespace graft;
 using Catch::Matchers::Contains;
 
@@ -255,3 +256,5 @@ TEST_CASE("validators look at the unlabelled target after each epoch and change 
   CHECK(looked.last("target_entropy") < std::log(2.0));
   for (std::size_t i = 0; i < 4; ++i) CHECK(plain.rows()[i].get("loss") == looked.rows()[i].get("loss"));
 }
+
+}  // namespace test_guards

@@ -18,6 +18,7 @@
 #include "loss/golden.hpp"
 #include "toy.hpp"
 
+namespace test_known_errors {
 using namespace graft;
 
 namespace {
@@ -191,3 +192,5 @@ TEST_CASE("who learns from what in CycleGan", "[transfer]") {
   CHECK_FALSE(audit.at("label_loss", "to_target").reached);
   CHECK(audit.at("label_loss", "features").factor == Approx(1.0));
 }
+
+}  // namespace test_known_errors

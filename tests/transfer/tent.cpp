@@ -4,6 +4,7 @@
 #include "catch.hpp"
 #include "toy.hpp"
 
+namespace test_tent {
 using namespace graft;
 
 namespace {
@@ -127,3 +128,5 @@ TEST_CASE("Tent at rate 0 normalises by the batch and moves nothing", "[transfer
   CHECK(t.stream(tent) > 0.9);
   CHECK(std::equal(before.begin(), before.end(), t.features.values().begin()));
 }
+
+}  // namespace test_tent

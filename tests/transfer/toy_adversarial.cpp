@@ -12,6 +12,7 @@
 #include "catch.hpp"
 #include "toy.hpp"
 
+namespace test_toy_adversarial {
 using namespace graft;
 
 namespace {
@@ -120,3 +121,5 @@ TEST_CASE("CycleGan undoes a move of the domain that source-only fails", "[trans
   };
   CHECK(toy::accuracy(problem, make, problem.options(60)) > 0.95);
 }
+
+}  // namespace test_toy_adversarial

@@ -11,6 +11,7 @@
 #include "catch.hpp"
 #include "toy.hpp"
 
+namespace test_toy_alignment {
 using namespace graft;
 
 namespace {
@@ -61,3 +62,5 @@ TEST_CASE("Adabn undoes a move of the domain that source-only fails", "[transfer
           return Adabn{features, labels};
         }) > 0.95);
 }
+
+}  // namespace test_toy_alignment

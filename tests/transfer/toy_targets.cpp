@@ -8,6 +8,7 @@
 #include "catch.hpp"
 #include "toy.hpp"
 
+namespace test_toy_targets {
 using namespace graft;
 using Catch::Matchers::Contains;
 
@@ -147,3 +148,5 @@ TEST_CASE("guesses: confidence, threshold, shares by class, labels of a batch", 
   const auto labels = guesses.of(batch);
   CHECK(std::vector<int>(labels.begin(), labels.end()) == std::vector<int>{1, -1, 0});
 }
+
+}  // namespace test_toy_targets

@@ -7,6 +7,7 @@
 #include "io/scratch.hpp"
 #include "toy.hpp"
 
+namespace test_wdgrl {
 using namespace graft;
 
 namespace {
@@ -148,3 +149,5 @@ TEST_CASE("Wdgrl: a run that was stopped goes on to the same bits", "[transfer]"
   };
   CHECK(run(false) == run(true));
 }
+
+}  // namespace test_wdgrl

@@ -6,6 +6,7 @@
 #include "graft/loss/on_device.hpp"
 
 #include <type_traits>
+#include <utility>
 
 GRAFT_BEGIN
 namespace detail {
@@ -26,62 +27,68 @@ struct LossCall {
 
 /// What a loss has in place of a device's kernel: the CPU's runs on the device's numbers, once the device is done.
 struct NoKernel {};
+template <class OnDevice>
+inline constexpr bool has_kernel = !std::is_same_v<std::remove_cvref_t<OnDevice>, NoKernel>;
 
-/// kernel(gradient of a or null, of b or null) returns the loss; on_device(losses, the same, value) has the device do it all.
-/// `name` is the loss's, for a message.
+/// A loss that is being recorded: its two sides, where their gradients go, and where its value does.
+template <class T>
+struct LossBegun {
+  Tape<T>& tape;
+  LossCall<T> call;
+  T* value;
+  LossBegun(Tape<T>& on, const View<T>& a, const View<T>* b)
+      : tape(on), call{{a, b != nullptr ? *b : View<T>{}}, {nullptr, nullptr}, nullptr} {
+    tape.bring(*a.node);
+    if (b != nullptr) tape.bring(*b->node);
+    if (a.wanted()) call.unit[0] = tape.arena().template take<T>(a.size());
+    if (b != nullptr && b->wanted()) call.unit[1] = tape.arena().template take<T>(b->size());
+    value = tape.arena().template take<T>(1);
+  }
+  Loss<T> end() {
+    call.out = tape.scalar(value, call.unit[0] != nullptr || call.unit[1] != nullptr);
+    if (call.out->wanted) tape.record(call);
+    return {&tape, call.out};
+  }
+};
+
+/// kernel(arguments...) returns the loss; on_device(losses, arguments..., value) has the device do it all.
+template <class T, class Kernel, class OnDevice, class... Arguments>
+Loss<T> run_loss(LossBegun<T>&& begun, const char* name, Kernel& kernel, OnDevice& on_device, Arguments... arguments) {
+  if constexpr (has_kernel<OnDevice>) {
+    if (begun.tape.device() != nullptr) {
+      on_device(begun.tape.device()->losses(), arguments..., begun.value);
+      return begun.end();
+    }
+  }
+  begun.tape.on_host(name);
+  *begun.value = kernel(arguments...);
+  return begun.end();
+}
+
+/// kernel(gradient of a or null, of b or null) returns the loss and fills them; on_device(losses, the same, value) has the
+/// device do it all. `name` is the loss's, for a message.
 template <class T, class Kernel, class OnDevice = NoKernel>
 Loss<T> record_loss(Tape<T>& tape, const View<T>& a, const View<T>* b, Kernel&& kernel, OnDevice&& on_device = {},
                     const char* name = __builtin_FUNCTION()) {
-  tape.bring(*a.node);
-  if (b != nullptr) tape.bring(*b->node);
-  Arena& arena = tape.arena();
-  LossCall<T> call{{a, b != nullptr ? *b : View<T>{}}, {nullptr, nullptr}, nullptr};
-  if (a.wanted()) call.unit[0] = arena.template take<T>(a.size());
-  if (b != nullptr && b->wanted()) call.unit[1] = arena.template take<T>(b->size());
-  T* value = arena.template take<T>(1);
-  if constexpr (std::is_same_v<std::remove_cvref_t<OnDevice>, NoKernel>) {
-    tape.on_host(name);
-    *value = kernel(call.unit[0], call.unit[1]);
-  } else if (tape.device() != nullptr) {
-    on_device(tape.device()->losses(), call.unit[0], call.unit[1], value);
-  } else {
-    *value = kernel(call.unit[0], call.unit[1]);
-  }
-  call.out = tape.scalar(value, call.unit[0] != nullptr || call.unit[1] != nullptr);
-  if (call.out->wanted) tape.record(call);
-  return {&tape, call.out};
+  LossBegun<T> begun(tape, a, b);
+  T *const da = begun.call.unit[0], *const db = begun.call.unit[1];
+  return run_loss(std::move(begun), name, kernel, on_device, da, db);
 }
-
-/// A loss of one batch: kernel(values, gradient or null) returns the loss and fills the gradient, as does
-/// on_device(losses, values, gradient or null, loss).
+/// A loss of one batch: kernel(values, gradient or null).
 template <Shape S, Kind K, class T, class Kernel, class OnDevice = NoKernel>
 Loss<T> record_loss(const Var<S, K, T>& x, Kernel&& kernel, OnDevice&& on_device = {},
                     const char* name = __builtin_FUNCTION()) {
-  const auto here = [&](T* dx, T*) { return kernel(x.view.value(), dx); };
-  const View<T>* const none = nullptr;
-  if constexpr (std::is_same_v<std::remove_cvref_t<OnDevice>, NoKernel>) {
-    return record_loss(*x.tape, x.view, none, here, NoKernel{}, name);
-  } else {
-    const auto there = [&](const DeviceLosses<T>& losses, T* dx, T*, T* value) {
-      on_device(losses, x.view.value(), dx, value);
-    };
-    return record_loss(*x.tape, x.view, none, here, there, name);
-  }
+  LossBegun<T> begun(*x.tape, x.view, nullptr);
+  T* const dx = begun.call.unit[0];
+  return run_loss(std::move(begun), name, kernel, on_device, x.view.value(), dx);
 }
-
-/// A loss between two batches of one shape.
+/// A loss between two batches of one shape: kernel(values, values, gradient or null, gradient or null).
 template <Shape S, Kind A, Kind B, class T, class Kernel, class OnDevice = NoKernel>
 Loss<T> record_loss(const Var<S, A, T>& x, const Var<S, B, T>& y, Kernel&& kernel, OnDevice&& on_device = {},
                     const char* name = __builtin_FUNCTION()) {
-  const auto here = [&](T* dx, T* dy) { return kernel(x.view.value(), y.view.value(), dx, dy); };
-  if constexpr (std::is_same_v<std::remove_cvref_t<OnDevice>, NoKernel>) {
-    return record_loss(*x.tape, x.view, &y.view, here, NoKernel{}, name);
-  } else {
-    const auto there = [&](const DeviceLosses<T>& losses, T* dx, T* dy, T* value) {
-      on_device(losses, x.view.value(), y.view.value(), dx, dy, value);
-    };
-    return record_loss(*x.tape, x.view, &y.view, here, there, name);
-  }
+  LossBegun<T> begun(*x.tape, x.view, &y.view);
+  T *const dx = begun.call.unit[0], *const dy = begun.call.unit[1];
+  return run_loss(std::move(begun), name, kernel, on_device, x.view.value(), y.view.value(), dx, dy);
 }
 
 }  // namespace detail

@@ -78,6 +78,7 @@ class RunControl {
           if constexpr (requires { method.set_rate_factor(factor); }) {
             method.set_rate_factor(factor);
           } else {
+            static_cast<void>(method);
             fail("this method's learning rate cannot be scaled; give it a member set_rate_factor(double).");
           }
         }),
