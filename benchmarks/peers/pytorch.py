@@ -100,6 +100,15 @@ class Step:
         return out
 
 
+def numbers_at_rate_3(work, chance):
+    """How far five steps move the losses from those of chance, as in graft's works/digits.hpp."""
+    group = work.optimizer.param_groups[0]
+    group["lr"] = 3
+    out = [loss.item() - without for _ in range(5) for loss, without in zip(work.step(), chance)]
+    group["lr"] = 1e-3
+    return out
+
+
 def label_head():
     return nn.Sequential(nn.Linear(768, 100), nn.ReLU(), nn.Linear(100, 100), nn.ReLU(), nn.Linear(100, 10))
 
@@ -121,6 +130,9 @@ class W1(Step):
         self.optimizer.step()
         return label, domain
 
+    def numbers(self):
+        return numbers_at_rate_3(self, [math.log(10), math.log(2)])
+
 
 class Lenet(Step):
     """The extractor and the label head alone, on all images; the numbers as in graft's works/steps.cpp."""
@@ -136,14 +148,10 @@ class Lenet(Step):
         loss = F.cross_entropy(self.net(self.images), self.labels)
         loss.backward()
         self.optimizer.step()
-        return loss
+        return [loss]
 
     def numbers(self):
-        group = self.optimizer.param_groups[0]
-        group["lr"] = 3
-        out = [self.step().item() - math.log(10) for _ in range(5)]
-        group["lr"] = 1e-3
-        return out
+        return numbers_at_rate_3(self, [math.log(10)])
 
 
 def norm_head(*widths, last_bias):

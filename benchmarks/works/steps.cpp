@@ -6,8 +6,7 @@
 namespace works {
 namespace {
 
-/// One step of SGD with momentum. A step at the rate that is timed hardly moves the loss: its numbers are how far five steps at
-/// rate 3 move it from that of chance.
+/// One step of SGD with momentum. Its numbers are taken as W1's.
 class Lenet final : public Work {
   static constexpr int count = 2 * half;
   Batch batch_;

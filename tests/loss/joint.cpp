@@ -75,7 +75,7 @@ TEST_CASE("DSAN: local MMD as its authors have it; classes that one domain lacks
   CHECK(is(one_class, evaluate(S, T, [](const auto& x, const auto& y) { return mmd(x, y); }).value));
 }
 
-TEST_CASE("MCD and MDD: distances of two classifiers on the worked inputs", "[loss][golden]") {
+TEST_CASE("errors 10 and 13: MCD and MDD, distances of two classifiers on the worked inputs", "[loss][golden]") {
   const auto discrepancy = [](const auto& a, const auto& b) { return classifier_discrepancy(a, b); };
   CHECK(is(evaluate<Vector<3>, Kind::logits>(Lt, At, discrepancy).value, .12384895619928966));
   const auto disparity = [](const auto& a, const auto& b) {

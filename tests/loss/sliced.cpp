@@ -54,7 +54,7 @@ TEST_CASE("sliced Wasserstein distance: sorted numbers along each direction, bat
   }
   CHECK(sliced(S, S, 5, 1) == 0.0);
   CHECK(sliced(S, T, 5, 1) != sliced(S, T, 5, 2));
-  CHECK(sliced(S, T, 5, 1) != sliced(S, T, 6, 1));  // a released library ignores the number of projections
+  CHECK(sliced(S, T, 5, 1) != sliced(S, T, 6, 1));  // error 13: a released library ignores the number
   CHECK_THROWS_WITH(sliced(S, T, 0, 1), Catch::Matchers::Contains("at least 1"));
 }
 

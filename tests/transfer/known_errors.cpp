@@ -1,7 +1,7 @@
 // Seventeen silent errors were found in released libraries of this field. Those that concern what is here, each as a test that
-// would have caught it. 10 (MDD), 11 (memory banks) and 13 (MCD, sliced distances)
-// concern methods that are not here; 7 is a name of NumPy; 9 (CDAN) stands in
-// tests/loss/conditional.cpp, 3 and 17 (gradient penalties) in tests/loss/gradient_penalty.cpp.
+// would have caught it. Beside their golden values stand 9 (CDAN: tests/loss/conditional.cpp), 10 and 13 (MDD, MCD, sliced
+// distances: joint.cpp and sliced.cpp there), 3 and 17 (gradient penalties: gradient_penalty.cpp there). 7 is a name of NumPy,
+// and 11 concerns memory banks, which are not here.
 #include <graft/loss/conventions.hpp>
 #include <graft/transfer/adversarial_samples.hpp>
 #include <graft/transfer/audit.hpp>
