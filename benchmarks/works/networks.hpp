@@ -1,6 +1,7 @@
 #pragma once
 // What the rows of whole networks share: weights that every peer can make, and labels.
 #include <graft/graft.hpp>
+#include <graft/ops/deploy.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -32,22 +33,27 @@ inline std::vector<int> cyclic_labels(int count, int classes) {
   return labels;
 }
 
-/// A network in inference; the numbers are its logits'.
+/// A network in inference, as it is deployed: BatchNorm folded. The numbers are its logits'.
 template <class N>
 class Inference final : public Work {
   int batch_;
   Numbers images_;
-  graft::Model<N> model_;
+  graft::Model<graft::Deployed<N>> deployed_;
   std::vector<float> logits_;
+
+  static auto started() {
+    graft::Model<N> model;
+    start_deep(model);
+    return graft::deploy(model);
+  }
 
  public:
   explicit Inference(int batch)
       : batch_(batch),
         images_(static_cast<std::size_t>(batch) * N::input.size(), 1),
-        logits_(static_cast<std::size_t>(batch) * N::output.size()) {
-    start_deep(model_);
-  }
-  void step() override { model_.predict(images_.data(), batch_, logits_.data()); }
+        deployed_(started()),
+        logits_(static_cast<std::size_t>(batch) * N::output.size()) {}
+  void step() override { deployed_.predict(images_.data(), batch_, logits_.data()); }
   std::vector<double> numbers() override {
     step();
     return summary(logits_.data(), logits_.size());
