@@ -29,7 +29,7 @@ class Table:
         gflops = operations / ours * 1e-6 if operations else None
         milliseconds = unit == "ms"
         self.rows.append({"work": work, "peer": peer, "peer_version": version, "threads": self.threads if runs else None, "device": self.device if runs else None,
-                          "precision": "f32" if runs else None, "unit": unit, "value": ours, "peer_value": theirs, "ms": ours if milliseconds else None,
+                          "precision": sides.precision(work) if runs else None, "unit": unit, "value": ours, "peer_value": theirs, "ms": ours if milliseconds else None,
                           "peer_ms": theirs if milliseconds else None, "ratio": median(ratios), "ratio_min": min(ratios, default=None), "ratio_max": max(ratios, default=None),
                           "gflops": gflops, "peak_share": gflops / self.peak if gflops else None})
         text = f"{work:28} {peer or '-':28} {ours:9.3f} "
@@ -45,7 +45,7 @@ def compare_works(table, works, graft, others, pairs, seconds):
         if work.startswith("W6"):
             runs += [(side.name + ", by hand", side, work + "/derived") for side in others if side.name == "pytorch tuned"]
         for name, side, theirs in runs:
-            if not sides.agree(ours, side.numbers(theirs)):
+            if not sides.agree(ours, side.numbers(theirs), sides.TOLERANCE[sides.precision(work)]):
                 table.differs(work, name)
                 continue
             table.add(work, name, side.version, [(float(graft.ask("time", work, seconds)), float(side.ask("time", theirs, seconds))) for _ in range(pairs)], operations=operations)

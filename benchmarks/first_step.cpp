@@ -8,7 +8,7 @@
 
 int main(int argc, char** argv) {
   if (argc > 1) graft::set_threads(std::atoi(argv[1]));
-  works::W1 work;
+  works::W1<> work;
   work.step();
   const double now = std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
   std::printf("%.9f %.9g %.9g\n", now, work.label(), work.domain());

@@ -17,13 +17,13 @@ def bound(threads, environment):
 class Side:
     """A program that answers one line to each command."""
 
-    def __init__(self, name, command, threads, environment=None, lists=True):
+    def __init__(self, name, command, threads, environment=None, lists=True, lacks=()):
         self.name, self.command, self.threads, self.environment = name, command, threads, environment
         cores = sorted(os.sched_getaffinity(0))[:threads]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
                                         env=bound(threads, environment), preexec_fn=lambda: os.sched_setaffinity(0, cores))
         self.version = self.line().removeprefix("ready ")
-        self.works = self.ask("list").split() if lists else None
+        self.works, self.lacks = self.ask("list").split() if lists else None, lacks
 
     def line(self):
         answer = self.process.stdout.readline()
@@ -40,17 +40,25 @@ class Side:
         return [float(v) for v in self.ask("numbers", work).split()]
 
     def takes(self, work):
-        return self.works is None or work in self.works
+        return work in self.works if self.works is not None else not work.startswith(tuple(self.lacks))
 
     def end(self):
         self.process.stdin.close()
         self.process.wait()
 
 
-def agree(ours, theirs):
-    """Numbers of one work: each within 1e-3 of the largest."""
+# In bf16 each layer's output and gradient, some ten in a row, are rounded by 2^-9 of themselves.
+TOLERANCE = {"f32": 1e-3, "bf16": 2e-2}
+
+
+def precision(work):
+    return "bf16" if work.endswith("/bf16") else "f32"
+
+
+def agree(ours, theirs, tolerance=1e-3):
+    """Numbers of one work: each within `tolerance` of the largest."""
     scale = max(map(abs, theirs))
-    return len(ours) == len(theirs) and all(abs(a - b) <= 1e-3 * scale for a, b in zip(ours, theirs))
+    return len(ours) == len(theirs) and all(abs(a - b) <= tolerance * scale for a, b in zip(ours, theirs))
 
 
 def tuned_environment():
@@ -68,8 +76,12 @@ def peers(threads, build):
     script = [python, str(HERE / "peers" / "pytorch.py"), str(threads)]
     tuned = tuned_environment()
     found = []
-    if subprocess.run([python, "-c", "import torch"], stderr=subprocess.DEVNULL).returncode == 0:
-        found += [Side("pytorch installed", script, threads, lists=False), Side("pytorch tuned", script + ["tuned"], threads, tuned, lists=False)]
+    imports = lambda module: subprocess.run([python, "-c", f"import {module}"], stderr=subprocess.DEVNULL).returncode == 0
+    if imports("torch"):
+        lacks = [] if imports("torchvision") else ["W4", "W5"]
+        if lacks:
+            print("no torchvision (Debian: python3-torchvision): W4 and W5 have no PyTorch rows")
+        found += [Side("pytorch installed", script, threads, lists=False, lacks=lacks), Side("pytorch tuned", script + ["tuned"], threads, tuned, lists=False, lacks=lacks)]
     else:
         print("no PyTorch (Debian: python3-torch): its rows are left out")
     for name, program, package in (("dlib", "peer_dlib", "libdlib-dev"), ("tiny-dnn", "peer_tiny_dnn", "tiny-dnn libcereal-dev libgemmlowp-dev")):

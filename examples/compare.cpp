@@ -32,7 +32,14 @@ int main(int argc, char** argv) {
         settings.seed = seed;
         settings.checkpoint = session.checkpoint(name);
         settings.resume = session.options.resume;
-        const Outcome outcome = ready.run(settings);
+        Outcome outcome;
+        try {
+          outcome = ready.run(settings);
+        } catch (const OtherNets& missing) {
+          if (methods != "all") throw;
+          std::printf("left out: %s\n", missing.what());
+          continue;
+        }
         graft::atomic_write(session.options.out / (name + "_history.csv"), outcome.history.csv());
         table.add(method, seed, outcome.history);
         graft::atomic_write(session.options.out / "table.md", table.markdown());

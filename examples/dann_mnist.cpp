@@ -48,8 +48,10 @@ int main(int argc, char** argv) {
       .methods = {"source_only", "dann", "target_only"},
       .usual = {"source_only", "dann"},
       .adversarial = true,
-      .cuda = true};
+      .cuda = true,
+      .bf16 = true};
   return example::run(argc, argv, about, [](example::Session& session) {
-    example::on_device(session.options.device, [&]<class Device>(Device) { train<Device>(session); });
+    const example::Options& o = session.options;
+    example::on_device(o.device, o.precision, [&]<class Device>(Device) { train<Device>(session); });
   });
 }

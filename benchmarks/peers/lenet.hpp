@@ -11,7 +11,7 @@ namespace lenet {
 
 constexpr int batch = 256;
 constexpr float learning_rate = 1e-3f, momentum = 0.9f;
-constexpr float checked_rate = 3.0f;  ///< of the steps whose losses are compared
+constexpr float checked_rate = 0.1f;  ///< of the steps whose losses are compared
 constexpr int checked_steps = 5;
 
 /// An array of `count` weights as it lies in graft, in [-6, 6) / sqrt(count).

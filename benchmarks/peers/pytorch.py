@@ -100,10 +100,10 @@ class Step:
         return out
 
 
-def numbers_at_rate_3(work, chance):
+def numbers_at_a_high_rate(work, chance):
     """How far five steps move the losses from those of chance, as in graft's works/digits.hpp."""
     group = work.optimizer.param_groups[0]
-    group["lr"] = 3
+    group["lr"] = 0.1
     out = [loss.item() - without for _ in range(5) for loss, without in zip(work.step(), chance)]
     group["lr"] = 1e-3
     return out
@@ -114,8 +114,11 @@ def label_head():
 
 
 class W1(Step):
-    def __init__(self):
+    """`half`: forward, and so backward, in bf16 where autocast holds that to be right; weights stay float."""
+
+    def __init__(self, half=False):
         super().__init__()
+        self.half = half
         self.label_head = start(label_head(), 20)
         self.domain_head = start(nn.Sequential(nn.Linear(768, 100), nn.ReLU(), nn.Linear(100, 2)), 30)
         nets = [self.features, self.label_head, self.domain_head]
@@ -123,15 +126,16 @@ class W1(Step):
 
     def step(self):
         self.optimizer.zero_grad(set_to_none=True)
-        f = self.features(self.images)
-        label = F.cross_entropy(self.label_head(f[:HALF]), self.labels)
-        domain = F.cross_entropy(self.domain_head(Reverse.apply(f)), self.domains)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
+            f = self.features(self.images)
+            label = F.cross_entropy(self.label_head(f[:HALF]), self.labels)
+            domain = F.cross_entropy(self.domain_head(Reverse.apply(f)), self.domains)
         (label + domain).backward()
         self.optimizer.step()
         return label, domain
 
     def numbers(self):
-        return numbers_at_rate_3(self, [math.log(10), math.log(2)])
+        return numbers_at_a_high_rate(self, [math.log(10), math.log(2)])
 
 
 class Lenet(Step):
@@ -151,7 +155,7 @@ class Lenet(Step):
         return [loss]
 
     def numbers(self):
-        return numbers_at_rate_3(self, [math.log(10)])
+        return numbers_at_a_high_rate(self, [math.log(10)])
 
 
 def norm_head(*widths, last_bias):
@@ -278,7 +282,7 @@ class Convolution:
 def make(name):
     parts = name.split("/")
     if parts[0] == "W1":
-        return Lenet() if parts[1:] == ["lenet"] else W1()
+        return Lenet() if parts[1:] == ["lenet"] else W1(half=parts[1:] == ["bf16"])
     if parts[0] == "W2":
         return W2()
     if parts[0] == "W6":

@@ -1,5 +1,5 @@
-// W1: one step of DANN on 128 + 128 digits of 28 x 28 x 3, the network of Ganin et al. 2016, SGD with momentum. W1/lenet: its
-// extractor and label head alone on 256 digits.
+// W1: one step of DANN on 128 + 128 digits of 28 x 28 x 3, the network of Ganin et al. 2016, SGD with momentum. W1/bf16: with
+// activations in bf16. W1/lenet: its extractor and label head alone on 256 digits.
 // W2: the variant with batch normalisation, a swapped-label adversary and three Adam optimisers.
 #include "digits.hpp"
 
@@ -31,7 +31,7 @@ class Lenet final : public Work {
   }
   std::vector<double> numbers() override {
     std::vector<double> all;
-    optimizer_.learning_rate = 3;
+    optimizer_.learning_rate = 0.1;
     for (int i = 0; i < 5; ++i) {
       step();
       all.push_back(loss_ - std::log(10.0));
@@ -96,7 +96,8 @@ class W2 final : public Work {
 }  // namespace
 
 void add_steps(Makers& makers) {
-  makers["W1"] = [] { return std::make_unique<W1>(); };
+  makers["W1"] = [] { return std::make_unique<W1<>>(); };
+  makers["W1/bf16"] = [] { return std::make_unique<W1<Bf16<Cpu>>>(); };
   makers["W1/lenet"] = [] { return std::make_unique<Lenet>(); };
   makers["W2"] = [] { return std::make_unique<W2>(); };
 }

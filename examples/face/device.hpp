@@ -1,5 +1,6 @@
 #pragma once
-// --device cpu|cuda: what a program trains on.
+// --device cpu|cuda and --precision f32|bf16: what a program trains on.
+#include <graft/core/bf16.hpp>
 #include <graft/core/device.hpp>
 #include <graft/core/error.hpp>
 #ifdef GRAFT_WITH_CUDA
@@ -19,13 +20,13 @@ struct NoDevice : graft::Error {
 /// no GPU that it can use.
 void check_device(const std::string& device, bool offered);
 
-/// f(Cpu{}) or f(Cuda{}). A program built without CUDA compiles the first alone.
+/// f(Cpu{}), f(Bf16<Cpu>{}) or f(Cuda{}). A program built without CUDA does not compile the last.
 template <class F>
-void on_device([[maybe_unused]] const std::string& device, F&& f) {
+void on_device([[maybe_unused]] const std::string& device, const std::string& precision, F&& f) {
 #ifdef GRAFT_WITH_CUDA
   if (device == "cuda") return f(graft::Cuda{});
 #endif
-  f(graft::Cpu{});
+  precision == "bf16" ? f(graft::Bf16<graft::Cpu>{}) : f(graft::Cpu{});
 }
 
 }  // namespace example

@@ -24,7 +24,7 @@ struct Options {
   double lambda = -1.0;
   int threads = 0;
   std::uint64_t seed = 0;
-  std::string device = "cpu";
+  std::string device = "cpu", precision = "f32";
   std::string method;
   bool resume = false;
 };
@@ -55,6 +55,7 @@ struct About {
   bool adversarial = false;  ///< offers --lambda
   bool two_domains = true;
   bool cuda = false;                              ///< trains on Cuda by --device cuda
+  bool bf16 = false;                              ///< offers --precision
   bool any_folders = false;                       ///< --source and --target may hold a folder of images for each class
   std::string epochs_default{}, batch_default{};  ///< in words, where the example itself decides (epochs and batch are 0 then)
   std::vector<Extra> extras{};

@@ -3,6 +3,7 @@
 // its own, because its nets are types and take time to compile.
 #include "pair.hpp"
 
+#include <graft/core/error.hpp>
 #include <graft/data/bitmap.hpp>
 #include <graft/train/history.hpp>
 #include <graft/train/metrics.hpp>
@@ -71,6 +72,11 @@ const std::vector<Backbone>& backbones();
 const Backbone& backbone(const std::string& name);
 /// The one for images of such a size, or for these weights. Throws Error when the file holds none that is known.
 const Backbone& usual_backbone(const Folder& source, const Folder& target, const std::filesystem::path& weights);
+
+/// The method needs nets that this backbone does not have.
+struct OtherNets : graft::Error {
+  using graft::Error::Error;
+};
 
 /// Name and one line of each method.
 struct MethodInfo {

@@ -137,7 +137,8 @@ void with_method(N& nets, const Settings& settings, F&& f) {
       auto method = make(nets, settings);
       f(method);
     } else {
-      graft::fail("the method '", settings.method, "' needs nets that this backbone does not have; try another --backbone.");
+      throw OtherNets("the method '" + settings.method +
+                      "' needs nets that this backbone does not have; try another --backbone.");
     }
   });
   if (!found) graft::fail("there is no method '", settings.method, "'; --method list tells them.");

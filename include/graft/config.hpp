@@ -4,7 +4,11 @@
 #include "graft/version.hpp"
 
 #if defined(__AVX512F__) && defined(__AVX512DQ__) && defined(__AVX512BW__) && defined(__AVX512CD__)
+#ifdef __AVX512BF16__
+#define GRAFT_ISA avx512_bf16
+#else
 #define GRAFT_ISA avx512
+#endif
 #elif defined(__AVX2__) && defined(__FMA__)
 #define GRAFT_ISA avx2
 #elif defined(__AVX__)
@@ -72,6 +76,7 @@
 #define GRAFT_STRING(x) GRAFT_STRING_(x)
 
 GRAFT_BEGIN
-/// The instruction set the kernels of this translation unit were compiled for: "avx512", "avx2", "avx", "simd128", "scalar".
+/// The instruction set the kernels of this translation unit were compiled for: "avx512_bf16", "avx512", "avx2", "avx",
+/// "simd128", "scalar".
 inline constexpr const char* isa_name = GRAFT_STRING(GRAFT_ISA);
 GRAFT_END

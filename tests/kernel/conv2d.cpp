@@ -1,6 +1,7 @@
 /// \file conv2d.cpp  Convolution against a plain loop in double: every stride, padding, dilation, group and tail, forward and
 /// backward.
 #include "graft/kernel/cpu/conv2d.hpp"
+#include "kernel/conv_cases.hpp"
 #include "kernel/reference.hpp"
 
 #include <cstdint>
@@ -11,176 +12,9 @@
 
 namespace test_conv2d {
 using namespace graft;
+using namespace conv_cases;
 
 namespace {
-
-struct Case {
-  const char* name;
-  ConvExtents e;
-  Epilogue epilogue{};
-  bool bias = true;
-};
-
-/// n, h, w, c, oc, kernel, stride, dilation, top, left, bottom, right, groups
-ConvExtents extents(int n, int h, int w, int c, int oc, int kh, int kw, int sh = 1, int sw = 1, int dh = 1, int dw = 1,
-                    int top = 0, int left = 0, int bottom = 0, int right = 0, int groups = 1) {
-  const int oh = (h + top + bottom - (kh - 1) * dh - 1) / sh + 1;
-  const int ow = (w + left + right - (kw - 1) * dw - 1) / sw + 1;
-  return {n, h, w, c, oh, ow, oc, kh, kw, sh, sw, dh, dw, top, left, groups};
-}
-
-constexpr Epilogue none{};
-constexpr Epilogue relu{Act::relu};
-constexpr Epilogue relu6{Act::relu6};
-constexpr Epilogue leaky{Act::leaky_relu, 0.2};
-constexpr Epilogue relu_pool{Act::relu, 0.0, true};
-constexpr Epilogue none_pool{Act::none, 0.0, true};
-constexpr Epilogue relu6_pool{Act::relu6, 0.0, true};
-constexpr Epilogue leaky_pool{Act::leaky_relu, 0.3, true};
-constexpr Epilogue falling_pool{Act::leaky_relu, -0.5, true};
-
-const std::vector<Case>& cases() {
-  static const std::vector<Case> all{
-      {"one pixel", extents(1, 1, 1, 1, 1, 1, 1)},
-      {"W1 first layer, small", extents(2, 28, 28, 3, 32, 5, 5), relu_pool},
-      {"W1 second layer, small", extents(2, 12, 12, 32, 48, 5, 5), relu_pool},
-      {"many samples", extents(35, 6, 6, 4, 16, 3, 3), relu_pool},
-      {"1x1", extents(5, 7, 7, 64, 33, 1, 1), relu},
-      {"1x1 stride 2", extents(2, 9, 9, 16, 20, 1, 1, 2, 2), relu},
-      {"1x1, one sample, no bias", extents(1, 13, 11, 5, 7, 1, 1), none, false},
-      {"1x1 with padding", extents(2, 4, 5, 3, 6, 1, 1, 1, 1, 1, 1, 1, 2, 1, 2), relu},
-      {"3x3 same", extents(2, 7, 7, 64, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1), relu},
-      {"3x3 same, one sample", extents(1, 18, 18, 16, 24, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1), relu},
-      {"3x3 same stride 2, odd remainder below", extents(2, 8, 8, 12, 18, 3, 3, 2, 2, 1, 1, 0, 0, 1, 1), relu6},
-      {"3x3 stride 2 padded", extents(2, 15, 14, 32, 16, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1), relu},
-      {"7x7 stride 2 on colour", extents(2, 13, 15, 3, 64, 7, 7, 2, 2, 1, 1, 3, 3, 3, 3), relu},
-      {"11x11 stride 4 on colour", extents(2, 27, 23, 3, 40, 11, 11, 4, 4, 1, 1, 2, 2, 2, 2), relu},
-      {"rectangles everywhere", extents(2, 11, 8, 5, 9, 2, 3, 1, 2, 1, 1, 0, 2, 1, 0), leaky},
-      {"1x7", extents(2, 9, 9, 17, 19, 1, 7, 1, 1, 1, 1, 0, 3, 0, 3), relu},
-      {"7x1", extents(2, 9, 9, 17, 19, 7, 1, 1, 1, 1, 1, 3, 0, 3, 0), relu},
-      {"dilation 2", extents(2, 12, 12, 8, 16, 3, 3, 1, 1, 2, 2, 2, 2, 2, 2), relu},
-      {"dilation 3 x 2, stride 2 x 3", extents(2, 17, 16, 3, 5, 3, 3, 2, 3, 3, 2, 3, 1, 2, 2), none},
-      {"stride larger than kernel", extents(2, 11, 11, 4, 6, 2, 2, 3, 3), relu},
-      {"padding larger than kernel", extents(1, 3, 3, 2, 3, 2, 2, 1, 1, 1, 1, 4, 3, 3, 4), none},
-      {"groups 2", extents(2, 8, 8, 6, 10, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 2), relu},
-      {"groups 4, stride 2", extents(3, 9, 9, 64, 64, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1, 4), relu},
-      {"every channel its own group, two outputs each", extents(2, 6, 7, 5, 10, 3, 3, 1, 1, 2, 2, 2, 2, 2, 2, 5), leaky},
-      {"groups and pool", extents(2, 9, 8, 6, 8, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 2), relu_pool},
-      {"pool drops the odd row and column", extents(2, 9, 11, 3, 20, 3, 3), relu_pool},
-      {"pool of a padded image", extents(1, 10, 10, 32, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1), none_pool},
-      {"pool, relu6", extents(2, 8, 8, 3, 5, 3, 3), relu6_pool, false},
-      {"pool, leaky", extents(17, 8, 9, 3, 17, 3, 3), leaky_pool},
-      {"pool, negative slope: not monotone", extents(2, 8, 9, 3, 17, 3, 3), falling_pool},
-      {"pool of one sample", extents(1, 20, 20, 3, 48, 5, 5), relu_pool},
-      {"pool of nothing", extents(2, 3, 3, 2, 4, 3, 3), relu_pool},
-      {"long sums", extents(1, 4, 5, 300, 50, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1), relu},
-      {"more than one panel, tail", extents(1, 5, 6, 100, 131, 3, 3), relu},
-      {"odd everything", extents(19, 5, 3, 7, 13, 3, 2, 1, 1, 1, 1, 1, 1, 0, 0), leaky, false},
-      {"several panels of many samples", extents(17, 5, 6, 20, 70, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1), relu},
-      {"several panels of many samples under a pool", extents(18, 6, 8, 3, 100, 5, 5), relu_pool},
-      {"1x1 of many samples", extents(19, 4, 5, 40, 130, 1, 1), none},
-      {"groups of several panels", extents(16, 5, 5, 8, 120, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 2), leaky},
-      {"groups of 1x1", extents(4, 6, 6, 32, 32, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 2), none},
-      {"groups of 1x1, one sample of one row", extents(1, 1, 70, 16, 32, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 2), relu},
-      {"one sample of one row", extents(1, 1, 70, 8, 24, 1, 3, 1, 1, 1, 1, 0, 1, 0, 1), relu},
-      {"one sample of one row, stride 2", extents(1, 1, 70, 8, 24, 1, 3, 1, 2), relu},
-      {"wide row", extents(1, 3, 100, 2, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1), relu},
-  };
-  return all;
-}
-
-double activated(const Epilogue& e, double x) {
-  if (e.act == Act::relu) return x > 0 ? x : 0;
-  if (e.act == Act::relu6) return x > 0 ? (x < 6 ? x : 6) : 0;
-  if (e.act == Act::leaky_relu) return x > 0 ? x : e.alpha * x;
-  return x;
-}
-double derivative(const Epilogue& e, double y) {
-  if (e.act == Act::relu) return y > 0 ? 1 : 0;
-  if (e.act == Act::relu6) return y > 0 && y < 6 ? 1 : 0;
-  if (e.act == Act::leaky_relu) return y > 0 ? 1 : e.alpha;
-  return 1;
-}
-
-std::size_t size(int a, int b, int c = 1, int d = 1) {
-  return static_cast<std::size_t>(a) * static_cast<std::size_t>(b) * static_cast<std::size_t>(c) * static_cast<std::size_t>(d);
-}
-std::size_t input_size(const ConvExtents& e) { return size(e.n, e.h, e.w, e.c); }
-std::size_t weight_size(const ConvExtents& e) { return size(e.kh, e.kw, e.c / e.groups, e.oc); }
-std::size_t output_size(const ConvExtents& e, bool pool) {
-  return pool ? size(e.n, e.oh / 2, e.ow / 2, e.oc) : size(e.n, e.oh, e.ow, e.oc);
-}
-
-/// Calls f(input index, weight index, output index) for every product of the convolution.
-template <class F>
-void each_product(const ConvExtents& e, F&& f) {
-  const int cg = e.c / e.groups, og = e.oc / e.groups;
-  for (int s = 0; s < e.n; ++s)
-    for (int r = 0; r < e.oh; ++r)
-      for (int q = 0; q < e.ow; ++q)
-        for (int ky = 0; ky < e.kh; ++ky)
-          for (int kx = 0; kx < e.kw; ++kx) {
-            const int iy = r * e.sh + ky * e.dh - e.top, ix = q * e.sw + kx * e.dw - e.left;
-            if (iy < 0 || iy >= e.h || ix < 0 || ix >= e.w) continue;
-            for (int c = 0; c < cg; ++c)
-              for (int o = 0; o < e.oc; ++o) {
-                const int g = o / og;
-                f(size(1, 1) * static_cast<std::size_t>(((s * e.h + iy) * e.w + ix) * e.c + g * cg + c),
-                  static_cast<std::size_t>(((ky * e.kw + kx) * cg + c) * e.oc + o),
-                  static_cast<std::size_t>(((s * e.oh + r) * e.ow + q) * e.oc + o));
-              }
-          }
-}
-
-struct Naive {
-  std::vector<double> y, dx, dw, db;
-  std::vector<std::uint8_t> argmax;
-};
-
-template <class T>
-Naive naive(const Case& k, const std::vector<T>& x, const std::vector<T>& w, const std::vector<T>& b,
-            const std::vector<T>& dy) {
-  const ConvExtents& e = k.e;
-  const std::size_t oc = static_cast<std::size_t>(e.oc);
-  std::vector<double> z(output_size(e, false)), dz(z.size());
-  for (std::size_t i = 0; i < z.size(); ++i) z[i] = k.bias ? static_cast<double>(b[i % oc]) : 0.0;
-  each_product(
-      e, [&](std::size_t i, std::size_t j, std::size_t o) { z[o] += static_cast<double>(x[i]) * static_cast<double>(w[j]); });
-  Naive out;
-  out.y.resize(output_size(e, k.epilogue.pool));
-  out.argmax.resize(out.y.size());
-  if (k.epilogue.pool) {
-    std::size_t at = 0;
-    for (int s = 0; s < e.n; ++s)
-      for (int r = 0; r < e.oh / 2; ++r)
-        for (int q = 0; q < e.ow / 2; ++q)
-          for (std::size_t o = 0; o < oc; ++o, ++at) {
-            double best = -std::numeric_limits<double>::infinity();
-            std::size_t from = 0;
-            for (int i = 0; i < 4; ++i) {
-              const std::size_t here = static_cast<std::size_t>((s * e.oh + 2 * r + i / 2) * e.ow + 2 * q + i % 2) * oc + o;
-              const double value = activated(k.epilogue, z[here]);
-              if (value > best) best = value, from = here, out.argmax[at] = static_cast<std::uint8_t>(i);
-            }
-            out.y[at] = best;
-            dz[from] += static_cast<double>(dy[at]) * derivative(k.epilogue, best);
-          }
-  } else {
-    for (std::size_t i = 0; i < z.size(); ++i) {
-      out.y[i] = activated(k.epilogue, z[i]);
-      dz[i] = static_cast<double>(dy[i]) * derivative(k.epilogue, out.y[i]);
-    }
-  }
-  out.dx.resize(x.size());
-  out.dw.assign(w.size(), 1.0);  // gradients are added to what is there
-  out.db.assign(oc, 2.0);
-  each_product(e, [&](std::size_t i, std::size_t j, std::size_t o) {
-    out.dx[i] += dz[o] * static_cast<double>(w[j]);
-    out.dw[j] += dz[o] * static_cast<double>(x[i]);
-  });
-  for (std::size_t i = 0; i < dz.size(); ++i) out.db[i % oc] += dz[i];
-  return out;
-}
 
 template <class T>
 struct Inputs {
@@ -220,7 +54,7 @@ void compare(double tolerance) {
   for (const Case& k : cases()) {
     INFO(k.name);
     const Inputs<T> in(k.e, k.epilogue.pool);
-    const Naive want = naive(k, in.x, in.w, in.b, in.dy);
+    const Naive want = naive(k, in.x, in.w, in.b, in.dy, [](double y) { return y; });
     const Results<T> have = run(k, in);
     if (!want.y.empty()) CHECK(reference::distance(have.y, want.y) < tolerance);
     CHECK(reference::distance(have.dx, want.dx) < tolerance);

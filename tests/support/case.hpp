@@ -137,6 +137,14 @@ std::vector<NetMaker> makers(const std::tuple<Cases...>*) {
   return {maker<typename Cases::Net, Device>()...};
 }
 
+/// The same for nets with activations in bf16, which have numbers of float alone.
+template <class... Cases>
+std::vector<NetMaker> bf16_makers(const std::tuple<Cases...>*) {
+  return {NetMaker{
+      []() -> std::unique_ptr<AnyNet<float>> { return std::make_unique<NetAs<typename Cases::Net, float, Bf16<Cpu>>>(); },
+      nullptr}...};
+}
+
 /// A net of the list, an input, and the gradients of weighted(net(x)) with respect to parameters and input.
 template <class T>
 struct Bench {

@@ -129,8 +129,8 @@ struct Plan : detail::PlanSummary {
 
 namespace detail {
 template <int trained, class T, class D, class... Ls, std::size_t... Is>
-constexpr std::array<Step<T>, sizeof...(Ls) + 1> make_steps(std::index_sequence<Is...>) {
-  return {step_of<Ls, T, D, (static_cast<int>(Is) >= trained)>()..., Step<T>{}};
+constexpr std::array<Step<T, Stored<T, D>>, sizeof...(Ls) + 1> make_steps(std::index_sequence<Is...>) {
+  return {step_of<Ls, T, D, (static_cast<int>(Is) >= trained)>()..., Step<T, Stored<T, D>>{}};
 }
 }  // namespace detail
 
@@ -145,23 +145,35 @@ struct Chain {
   /// The plan for samples of shape `in`. After a misfit the remaining shapes repeat the last good one.
   static constexpr PlanType plan(Shape in) { return PlanType(in, chain_rules()); }
 
-  template <class T>
-  using Record = ChainRecord<T>;
+  template <class T, class D = Cpu>
+  using Record = std::conditional_t<std::is_same_v<Stored<T, D>, T>, ChainRecord<T>, StoredRecord<T, Stored<T, D>>>;
 
   /// Runs all layers on x (n samples of plan.shape[0]) and returns the record; record.output is the result. Layers before
   /// `trained` run in inference mode and keep nothing. Those from there to `kept_from`, which must have an array of its own,
   /// run as the others do, but keep nothing either: backward then stops at `kept_from` and gives no gradient of x.
   template <int trained = 0, class D = Cpu, class T>
-  static Record<T>* forward(Run<T>& run, const PlanType& p, const Place<T>& base, const T* x, int kept_from = trained) {
-    return detail::run_forward(run, {p.view(), rules.data(), forward_steps<T, D>.data()}, base, x, trained, kept_from);
+  static Record<T, D>* forward(Run<T>& run, const PlanType& p, const Place<T>& base, const T* x, int kept_from = trained) {
+    using S = Stored<T, D>;
+    const detail::Steps<T, S> all{p.view(), rules.data(), forward_steps<T, D>.data()};
+    if constexpr (std::is_same_v<S, T>) {
+      return detail::run_forward(run, all, base, x, trained, kept_from);
+    } else {
+      return detail::run_stored_forward(run, all, base, x, trained, kept_from);
+    }
   }
 
   /// The way back: dy is the gradient of the output (may be overwritten), dx (null: not wanted) that of the input. Layers
   /// flagged in `frozen` (null: none) get no gradients of their parameters.
   template <int trained = 0, class D = Cpu, class T>
-  static void backward(Run<T>& run, const PlanType& p, const Place<T>& base, Record<T>& record, T* dy, T* dx,
+  static void backward(Run<T>& run, const PlanType& p, const Place<T>& base, Record<T, D>& record, T* dy, T* dx,
                        const unsigned char* frozen = nullptr) {
-    detail::run_backward(run, {p.view(), rules.data(), steps<trained, T, D>.data()}, base, record, dy, dx, frozen);
+    using S = Stored<T, D>;
+    const detail::Steps<T, S> all{p.view(), rules.data(), steps<trained, T, D>.data()};
+    if constexpr (std::is_same_v<S, T>) {
+      detail::run_backward(run, all, base, record, dy, dx, frozen);
+    } else {
+      detail::run_stored_backward(run, all, base, record, dy, dx, frozen);
+    }
   }
 
   /// The layers' functions on a device; those before `trained` have no way back, which is never instantiated.

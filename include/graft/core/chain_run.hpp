@@ -3,6 +3,7 @@
 /// the same code for every chain, so that a further network costs the compiler a table and not a copy of the loop.
 #include "graft/config.hpp"
 #include "graft/core/arena.hpp"
+#include "graft/core/bf16.hpp"
 #include "graft/core/error.hpp"
 #include "graft/core/layer.hpp"
 #include "graft/core/passes.hpp"
@@ -11,6 +12,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <cstring>
 #include <string>
 #include <type_traits>
 
@@ -30,23 +32,29 @@ struct PlanView {
   std::size_t widest;
 };
 
-/// What forward leaves for backward, by layer.
-template <class T>
+/// What forward leaves for backward, by layer. S is what activations are stored in.
+template <class S>
 struct ChainRecord {
-  const T** x = nullptr;
-  T** y = nullptr;
+  const S** x = nullptr;
+  S** y = nullptr;
   void** kept = nullptr;
-  const T* output = nullptr;
+  const S* output = nullptr;
   int kept_from = 0;  ///< backward reaches back to this layer
+};
+/// The same of a chain whose activations are stored in S, for a tape of T.
+template <class T, class S>
+struct StoredRecord {
+  ChainRecord<S>* inner = nullptr;
+  const T* output = nullptr;
 };
 
 namespace detail {
 
 /// A layer's functions.
-template <class T>
+template <class T, class S = T>
 struct Step {
-  void* (*forward)(Run<T>&, const Place<T>&, const T*, T*) = nullptr;
-  void (*backward)(Run<T>&, const Place<T>&, const T*, const T*, void*, T*, T*) = nullptr;
+  void* (*forward)(Run<T>&, const Place<T>&, const S*, S*) = nullptr;
+  void (*backward)(Run<T>&, const Place<T>&, const S*, const S*, void*, S*, S*) = nullptr;
   std::string (*kernel)(Shape in, int n, const Epilogue&, const Passes&) = nullptr;  ///< what it runs on, in words
 };
 /// A layer that knows the CPU alone, on another device's numbers.
@@ -61,10 +69,48 @@ struct OnHost {
     L::template backward<T>(run, at, x, y, kept, dy, dx);
   }
 };
+/// A layer that computes in T, on activations that are stored in S.
+template <class L, class T, class S>
+struct Widened {
+  static std::size_t size(const Run<T>& run, Shape shape) { return static_cast<std::size_t>(run.n) * shape.size(); }
+  static void* forward(Run<T>& run, const Place<T>& at, const S* x, S* y) {
+    const std::size_t in = size(run, at.in), out = size(run, at.out);
+    T* const wide_x = workspace<T>(Work::widen, in + out);
+    T* const wide_y = wide_x + in;
+    widen(in, x, wide_x);
+    void* const kept = L::template forward<T>(run, at, wide_x, wide_y);
+    narrow(out, wide_y, y);
+    return kept;
+  }
+  static void backward(Run<T>& run, const Place<T>& at, const S* x, const S* y, void* kept, S* dy, S* dx) {
+    const std::size_t in = size(run, at.in), out = size(run, at.out);
+    T* const wide_x = workspace<T>(Work::widen, 2 * (in + out));
+    T* const wide_y = wide_x + in;
+    T* const wide_dy = wide_y + out;
+    T* const wide_dx = wide_dy + out;
+    widen(in, x, wide_x);
+    widen(out, y, wide_y);
+    widen(out, dy, wide_dy);
+    L::template backward<T>(run, at, wide_x, wide_y, kept, wide_dy, dx != nullptr ? wide_dx : nullptr);
+    if (dx != nullptr) narrow(in, wide_dx, dx);
+  }
+  static std::string describe(Shape, int, const Epilogue&, const Passes&) { return "in float (no kernel in bf16)"; }
+};
 template <class L, class T, class D, bool with_backward>
-constexpr Step<T> step_of() {
-  Step<T> step;
-  if constexpr (std::is_same_v<D, Cpu>) {
+constexpr auto step_of() {
+  using S = Stored<T, D>;
+  Step<T, S> step;
+  if constexpr (!std::is_same_v<S, T>) {
+    if constexpr (requires { step.forward = &L::template forward<T, D>; }) {
+      step.forward = &L::template forward<T, D>;
+      if constexpr (with_backward) step.backward = &L::template backward<T, D>;
+      if constexpr (requires { &L::describe_bf16; }) step.kernel = &L::describe_bf16;
+    } else {
+      step.forward = &Widened<L, T, S>::forward;
+      if constexpr (with_backward) step.backward = &Widened<L, T, S>::backward;
+      step.kernel = &Widened<L, T, S>::describe;
+    }
+  } else if constexpr (std::is_same_v<D, Cpu>) {
     step.forward = &L::template forward<T>;
     if constexpr (with_backward) step.backward = &L::template backward<T>;
     if constexpr (requires { &L::template describe<T>; }) step.kernel = &L::template describe<T>;
@@ -78,11 +124,11 @@ constexpr Step<T> step_of() {
   return step;
 }
 
-template <class T>
+template <class T, class S = T>
 struct Steps {
   PlanView p;
   const LayerRules* layer;
-  const Step<T>* step;
+  const Step<T, S>* step;
   /// Whether layer i runs as nothing of its own.
   [[nodiscard]] bool skips(int i) const { return layer[i].traits.is_free || p.covered[i]; }
   [[nodiscard]] Place<T> place(const Place<T>& base, int i) const {
@@ -107,38 +153,48 @@ struct Steps {
   }
 };
 
+/// y = x, activations of a run on `device`.
+template <class T, class S>
+void copy_stored([[maybe_unused]] const Accelerator<T>* device, std::size_t count, const S* x, S* y) {
+  if constexpr (std::is_same_v<T, S>) {
+    copy(device, count, x, y);
+  } else {
+    std::memcpy(y, x, count * sizeof(S));
+  }
+}
+
 /// Throws Error, which names the layer, when one of its numbers is not finite.
-template <class T>
-void refuse_not_finite(int layer, const char* name, const T* y, std::size_t count) {
+template <class S>
+void refuse_not_finite(int layer, const char* name, const S* y, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
-    if (!std::isfinite(y[i]))
+    if (!std::isfinite(static_cast<std::conditional_t<std::is_same_v<S, bf16>, float, S>>(y[i])))
       fail("layer ", layer, " (", name, ", counted from 0) is the first to give a number that is not finite");
   }
 }
 
 /// Layers [begin, end). Where nothing is kept, two buffers serve in turn, and the result gets one of its own that outlives
 /// them.
-template <class T>
-const T* forward_range(Run<T>& run, const Steps<T>& steps, const Place<T>& base, ChainRecord<T>& record, const T* x, int begin,
-                       int end) {
+template <class T, class S>
+const S* forward_range(Run<T>& run, const Steps<T, S>& steps, const Place<T>& base, ChainRecord<S>& record, const S* x,
+                       int begin, int end) {
   const PlanView& p = steps.p;
   const std::size_t n = static_cast<std::size_t>(run.n);
   Arena& arena = *run.arena;
-  T* result = run.keep ? nullptr : arena.template take<T>(n * p.shape[end].size());
+  S* result = run.keep ? nullptr : arena.template take<S>(n * p.shape[end].size());
   const Arena::Mark mark = arena.mark();
-  T* ping = run.keep ? nullptr : arena.template take<T>(n * p.widest);
-  T* pong = run.keep ? nullptr : arena.template take<T>(n * p.widest);
+  S* ping = run.keep ? nullptr : arena.template take<S>(n * p.widest);
+  S* pong = run.keep ? nullptr : arena.template take<S>(n * p.widest);
   for (int i = begin; i < end; ++i) {
     ++run.place;
     if (steps.skips(i)) continue;
     const Place<T> here = steps.place(base, i);
-    T* y = nullptr;
+    S* y = nullptr;
     if (p.in_place[i]) {
-      y = const_cast<T*>(x);  // x lies in a buffer of this run, written by an earlier layer of this chain
+      y = const_cast<S*>(x);  // x lies in a buffer of this run, written by an earlier layer of this chain
     } else if (ping != nullptr) {
       y = x == ping ? pong : ping;
     } else {
-      y = arena.template take<T>(n * here.out.size());
+      y = arena.template take<S>(n * here.out.size());
     }
     record.x[i] = x;
     record.y[i] = y;
@@ -150,19 +206,20 @@ const T* forward_range(Run<T>& run, const Steps<T>& steps, const Place<T>& base,
     x = y;
   }
   if (run.keep) return x;
-  copy(run.device, n * p.shape[end].size(), x, result);
+  copy_stored(run.device, n * p.shape[end].size(), x, result);
   arena.release(mark);
   return result;
 }
 
 /// See Chain::forward.
-template <class T>
-ChainRecord<T>* run_forward(Run<T>& run, const Steps<T>& steps, const Place<T>& base, const T* x, int trained, int kept_from) {
+template <class T, class S>
+ChainRecord<S>* run_forward(Run<T>& run, const Steps<T, S>& steps, const Place<T>& base, const S* x, int trained,
+                            int kept_from) {
   const int count = steps.p.count;
   const std::size_t layers = static_cast<std::size_t>(count);
-  ChainRecord<T>* record = run.arena->template make<ChainRecord<T>>();
-  record->x = run.arena->template take_host<const T*>(layers);
-  record->y = run.arena->template take_host<T*>(layers);
+  ChainRecord<S>* record = run.arena->template make<ChainRecord<S>>();
+  record->x = run.arena->template take_host<const S*>(layers);
+  record->y = run.arena->template take_host<S*>(layers);
   record->kept = run.arena->template take_host<void*>(layers);
   const bool training = run.training, keep = run.keep;
   record->kept_from = keep && kept_from > trained ? kept_from : trained;
@@ -180,27 +237,27 @@ ChainRecord<T>* run_forward(Run<T>& run, const Steps<T>& steps, const Place<T>& 
 }
 
 /// See Chain::backward. A layer hands a gradient on when a layer before it has parameters or the input's is wanted.
-template <class T>
-void run_backward(Run<T>& run, const Steps<T>& steps, const Place<T>& base, ChainRecord<T>& record, T* dy, T* dx,
+template <class T, class S>
+void run_backward(Run<T>& run, const Steps<T, S>& steps, const Place<T>& base, ChainRecord<S>& record, S* dy, S* dx,
                   const unsigned char* frozen) {
   const PlanView& p = steps.p;
   ArenaScope scope(*run.arena);
-  T* spare[2] = {nullptr, nullptr};
+  S* spare[2] = {nullptr, nullptr};
   int turn = 0;
-  T* gradient = dy;
+  S* gradient = dy;
   const int first = record.kept_from, first_running = steps.first_running(first);
   for (int i = p.count - 1; i >= first && gradient != nullptr; --i) {
     if (steps.skips(i)) continue;
     Place<T> here = steps.place(base, i);
     if (frozen != nullptr && frozen[i] != 0) here.gradients = nullptr;
-    T* target = nullptr;
+    S* target = nullptr;
     if (i == first_running) {
       target = dx;
     } else if (dx != nullptr || p.parameters[i] > p.parameters[first]) {
       if (p.in_place[i]) {
         target = gradient;
       } else {
-        if (spare[turn] == nullptr) spare[turn] = run.arena->template take<T>(static_cast<std::size_t>(run.n) * p.widest);
+        if (spare[turn] == nullptr) spare[turn] = run.arena->template take<S>(static_cast<std::size_t>(run.n) * p.widest);
         target = spare[turn];
         turn = 1 - turn;
       }
@@ -212,8 +269,38 @@ void run_backward(Run<T>& run, const Steps<T>& steps, const Place<T>& base, Chai
     gradient = target;
   }
   if (dx != nullptr && gradient != dx) {
-    copy(run.device, static_cast<std::size_t>(run.n) * p.shape[0].size(), static_cast<const T*>(gradient), dx);
+    copy_stored(run.device, static_cast<std::size_t>(run.n) * p.shape[0].size(), gradient, dx);
   }
+}
+
+/// run_forward() on numbers of T, for a record whose output is one of T.
+template <class T, class S>
+StoredRecord<T, S>* run_stored_forward(Run<T>& run, const Steps<T, S>& steps, const Place<T>& base, const T* x, int trained,
+                                       int kept_from) {
+  if constexpr (!bf16_is_fast) say_slow_bf16();
+  const std::size_t n = static_cast<std::size_t>(run.n);
+  const std::size_t in = n * steps.p.shape[0].size(), out = n * steps.p.shape[steps.p.count].size();
+  StoredRecord<T, S>* record = run.arena->template make<StoredRecord<T, S>>();
+  T* const result = run.arena->template take<T>(out);
+  S* const stored = run.arena->template take<S>(in);
+  narrow(in, x, stored);
+  record->inner = run_forward(run, steps, base, static_cast<const S*>(stored), trained, kept_from);
+  widen(out, record->inner->output, result);
+  record->output = result;
+  return record;
+}
+/// run_backward() from such a record. dy stays as it is.
+template <class T, class S>
+void run_stored_backward(Run<T>& run, const Steps<T, S>& steps, const Place<T>& base, StoredRecord<T, S>& record, T* dy, T* dx,
+                         const unsigned char* frozen) {
+  ArenaScope scope(*run.arena);
+  const std::size_t n = static_cast<std::size_t>(run.n);
+  const std::size_t in = n * steps.p.shape[0].size(), out = n * steps.p.shape[steps.p.count].size();
+  S* const stored_dy = run.arena->template take<S>(out);
+  S* const stored_dx = dx != nullptr ? run.arena->template take<S>(in) : nullptr;
+  narrow(out, dy, stored_dy);
+  run_backward(run, steps, base, *record.inner, stored_dy, stored_dx, frozen);
+  if (dx != nullptr) widen(in, stored_dx, dx);
 }
 
 }  // namespace detail

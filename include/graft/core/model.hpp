@@ -284,7 +284,7 @@ class Model : public ModelBase<T> {
   static_assert(
       requires { AcceleratorOf<Device, T>::get(); },
       "graft: this program has no kernels for that device; for Model<Net, Cuda> #include <graft/cuda.hpp> and link "
-      "graft::cuda.");
+      "graft::cuda; Bf16 is for Bf16<Cpu>.");
 
  public:
   using Network = N;
@@ -305,7 +305,7 @@ class Model : public ModelBase<T> {
   }
 
   // ---- for the tape -------------------------------------------------------------------------------------------------------
-  using Record = typename N::Layers::template Record<T>;
+  using Record = typename N::Layers::template Record<T, Device>;
 
   Record* forward(Run<T>& run, const T* x) {
     run.seed = this->seed;

@@ -29,7 +29,7 @@ struct Part {
   using N = typename M::Network;
   using Network = Slice<N, First, End>;
   using T = typename M::Scalar;
-  using Record = typename Network::Layers::template Record<T>;
+  using Record = typename Network::Layers::template Record<T, typename M::RunsOn>;
   static constexpr int first_trained = std::clamp(N::first_trained - First, 0, End - First);
   static constexpr std::size_t first = static_cast<std::size_t>(First);
   M* model = nullptr;

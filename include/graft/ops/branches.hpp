@@ -43,19 +43,21 @@ void pass_branch(const PlanView& plan, Place<T>& place) {
 enum class Join { sum, concat };
 
 /// Channels [begin, begin + part.c) of the rows of `whole`, to or from `rows` rows of `part`.
-template <bool into_whole, class T>
-void copy_channels(const Accelerator<T>* device, int n, Shape part, Shape whole, std::size_t begin, T* in_whole, T* in_part) {
+template <bool into_whole, class T, class S>
+void copy_channels(const Accelerator<T>* device, int n, Shape part, Shape whole, std::size_t begin, S* in_whole, S* in_part) {
   const std::size_t rows = static_cast<std::size_t>(n) * static_cast<std::size_t>(whole.h) * static_cast<std::size_t>(whole.w);
   const std::size_t channels = static_cast<std::size_t>(part.c), stride = static_cast<std::size_t>(whole.c);
-  if (device != nullptr) {
-    into_whole ? device->copy_rows({1, rows, channels, channels, 0, stride, 0}, in_part, in_whole + begin)
-               : device->copy_rows({1, rows, channels, stride, 0, channels, 0}, in_whole + begin, in_part);
-    return;
+  if constexpr (std::is_same_v<T, S>) {
+    if (device != nullptr) {
+      into_whole ? device->copy_rows({1, rows, channels, channels, 0, stride, 0}, in_part, in_whole + begin)
+                 : device->copy_rows({1, rows, channels, stride, 0, channels, 0}, in_whole + begin, in_part);
+      return;
+    }
   }
   for (std::size_t row = 0; row < rows; ++row) {
-    T* a = in_whole + row * stride + begin;
-    T* b = in_part + row * channels;
-    into_whole ? std::memcpy(a, b, channels * sizeof(T)) : std::memcpy(b, a, channels * sizeof(T));
+    S* a = in_whole + row * stride + begin;
+    S* b = in_part + row * channels;
+    into_whole ? std::memcpy(a, b, channels * sizeof(S)) : std::memcpy(b, a, channels * sizeof(S));
   }
 }
 
@@ -99,26 +101,36 @@ inline PlanView plan_branch(Arena& arena, const ChainRules& chain, Shape in) {
           p.epilogue,  p.last,  p.covered,    p.in_place,   sum.widest};
 }
 
+/// y += x, activations of a run on `device`.
+template <class T, class S>
+void add_stored([[maybe_unused]] const Accelerator<T>* device, std::size_t count, const S* x, S* y) {
+  if constexpr (std::is_same_v<T, S>) {
+    add_scaled(device, count, T{1}, x, y);
+  } else {
+    add(count, x, y);
+  }
+}
+
 /// Runs every branch on x and joins their results in y. Returns the branches' records.
-template <class T>
-void* branches_forward(Run<T>& run, const Place<T>& at, const ChainRules* rules, const Step<T>* const* steps, int count,
-                       Join join, const T* x, T* y) {
-  ChainRecord<T>** records = run.arena->template take_host<ChainRecord<T>*>(static_cast<std::size_t>(count));
+template <class T, class S>
+void* branches_forward(Run<T>& run, const Place<T>& at, const ChainRules* rules, const Step<T, S>* const* steps, int count,
+                       Join join, const S* x, S* y) {
+  ChainRecord<S>** records = run.arena->template take_host<ChainRecord<S>*>(static_cast<std::size_t>(count));
   const std::size_t numbers = static_cast<std::size_t>(run.n) * at.out.size();
   Place<T> here = at;
   std::size_t before = 0;
   for (int i = 0; i < count; ++i) {
     const PlanView plan = plan_branch(*run.arena, rules[i], at.in);
     const Shape shape = plan.shape[plan.count];
-    records[i] = run_forward(run, {plan, rules[i].layer, steps[i]}, here, x, 0, 0);
-    const T* out = records[i]->output;
+    records[i] = run_forward(run, Steps<T, S>{plan, rules[i].layer, steps[i]}, here, x, 0, 0);
+    const S* out = records[i]->output;
     if (join == Join::concat) {
-      copy_channels<true>(run.device, run.n, shape, at.out, before, y, const_cast<T*>(out));
+      copy_channels<true>(run.device, run.n, shape, at.out, before, y, const_cast<S*>(out));
       before += static_cast<std::size_t>(shape.c);
     } else if (i == 0) {
-      copy(run.device, numbers, out, y);
+      copy_stored(run.device, numbers, out, y);
     } else {
-      add_scaled(run.device, numbers, T{1}, out, y);
+      add_stored(run.device, numbers, out, y);
     }
     pass_branch(plan, here);
   }
@@ -126,30 +138,34 @@ void* branches_forward(Run<T>& run, const Place<T>& at, const ChainRules* rules,
 }
 
 /// Runs every branch backward on its part of dy; the gradients of the one input add up.
-template <class T>
-void branches_backward(Run<T>& run, const Place<T>& at, const ChainRules* rules, const Step<T>* const* steps, int count,
-                       Join join, void* kept, T* dy, T* dx) {
-  ChainRecord<T>* const* records = static_cast<ChainRecord<T>**>(kept);
+template <class T, class S>
+void branches_backward(Run<T>& run, const Place<T>& at, const ChainRules* rules, const Step<T, S>* const* steps, int count,
+                       Join join, void* kept, S* dy, S* dx) {
+  ChainRecord<S>* const* records = static_cast<ChainRecord<S>**>(kept);
   const std::size_t numbers = static_cast<std::size_t>(run.n) * at.in.size();
-  if (dx != nullptr) set_zero(run.device, numbers, dx);
+  if constexpr (std::is_same_v<T, S>) {
+    if (dx != nullptr) set_zero(run.device, numbers, dx);
+  } else {
+    if (dx != nullptr) std::memset(static_cast<void*>(dx), 0, numbers * sizeof(S));
+  }
   Place<T> here = at;
   std::size_t before = 0;
   for (int i = 0; i < count; ++i) {
     ArenaScope scope(*run.arena);
     const PlanView plan = plan_branch(*run.arena, rules[i], at.in);
     const Shape shape = plan.shape[plan.count];
-    T* own = run.arena->template take<T>(static_cast<std::size_t>(run.n) * shape.size());
+    S* own = run.arena->template take<S>(static_cast<std::size_t>(run.n) * shape.size());
     if (join == Join::concat) {
       copy_channels<false>(run.device, run.n, shape, at.out, before, dy, own);
       before += static_cast<std::size_t>(shape.c);
     } else {
-      copy(run.device, static_cast<std::size_t>(run.n) * shape.size(), static_cast<const T*>(dy), own);
+      copy_stored(run.device, static_cast<std::size_t>(run.n) * shape.size(), dy, own);
     }
-    T* own_dx = dx != nullptr ? run.arena->template take<T>(numbers) : nullptr;
+    S* own_dx = dx != nullptr ? run.arena->template take<S>(numbers) : nullptr;
     if (own_dx != nullptr || plan.parameters[plan.count] > 0) {
-      run_backward<T>(run, {plan, rules[i].layer, steps[i]}, here, *records[i], own, own_dx, nullptr);
+      run_backward(run, Steps<T, S>{plan, rules[i].layer, steps[i]}, here, *records[i], own, own_dx, nullptr);
     }
-    if (dx != nullptr) add_scaled(run.device, numbers, T{1}, own_dx, dx);
+    if (dx != nullptr) add_stored(run.device, numbers, own_dx, dx);
     pass_branch(plan, here);
   }
 }
@@ -166,13 +182,14 @@ struct Branches {
     for (const ChainRules& branch : branch_rules) visit_chain(branch, in, v);
   }
   template <class T, class D = Cpu>
-  static void* forward(Run<T>& run, const Place<T>& at, const T* x, T* y) {
-    static constexpr const Step<T>* steps[] = {Bs::template forward_steps<T, D>.data()...};
+  static void* forward(Run<T>& run, const Place<T>& at, const Stored<T, D>* x, Stored<T, D>* y) {
+    static constexpr const Step<T, Stored<T, D>>* steps[] = {Bs::template forward_steps<T, D>.data()...};
     return branches_forward(run, at, branch_rules.data(), steps, static_cast<int>(sizeof...(Bs)), Kind, x, y);
   }
   template <class T, class D = Cpu>
-  static void backward(Run<T>& run, const Place<T>& at, const T*, const T*, void* kept, T* dy, T* dx) {
-    static constexpr const Step<T>* steps[] = {Bs::template steps<0, T, D>.data()...};
+  static void backward(Run<T>& run, const Place<T>& at, const Stored<T, D>*, const Stored<T, D>*, void* kept, Stored<T, D>* dy,
+                       Stored<T, D>* dx) {
+    static constexpr const Step<T, Stored<T, D>>* steps[] = {Bs::template steps<0, T, D>.data()...};
     branches_backward(run, at, branch_rules.data(), steps, static_cast<int>(sizeof...(Bs)), Kind, kept, dy, dx);
   }
 };

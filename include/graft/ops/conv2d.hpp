@@ -4,6 +4,7 @@
 #include "graft/core/layer.hpp"
 #include "graft/core/passes.hpp"
 #include "graft/kernel/cpu/conv2d.hpp"
+#include "graft/kernel/cpu/conv_bf16.hpp"
 #include "graft/kernel/cpu/describe.hpp"
 #include "graft/kernel/cuda/layers.hpp"
 
@@ -58,7 +59,7 @@ struct Conv2D {
   }
 
   template <class T, class D = Cpu>
-  static void* forward(Run<T>& run, const Place<T>& at, const T* x, T* y) {
+  static void* forward(Run<T>& run, const Place<T>& at, const Stored<T, D>* x, Stored<T, D>* y) {
     std::uint8_t* argmax = nullptr;
     if (at.epilogue.pool && run.keep)
       argmax = run.arena->template take<std::uint8_t>(static_cast<std::size_t>(run.n) * at.out.size());
@@ -67,7 +68,8 @@ struct Conv2D {
   }
 
   template <class T, class D = Cpu>
-  static void backward(Run<T>& run, const Place<T>& at, const T* x, const T* y, void* kept, T* dy, T* dx) {
+  static void backward(Run<T>& run, const Place<T>& at, const Stored<T, D>* x, const Stored<T, D>* y, void* kept,
+                       Stored<T, D>* dy, Stored<T, D>* dx) {
     T* db = at.gradients != nullptr ? const_cast<T*>(bias(at.gradients, at.in)) : nullptr;
     kernel::conv2d_backward(D{}, extents(at.in, run.n), x, at.weights, y, static_cast<const std::uint8_t*>(kept), dy,
                             at.epilogue, dx, at.gradients, db);
@@ -78,6 +80,10 @@ struct Conv2D {
     const ConvExtents e = extents(in, n);
     return detail::said(passes, kernel::describe_conv2d_forward<T>(e, epilogue), kernel::describe_conv2d_weights<T>(e),
                         kernel::describe_conv2d_data<T>(e, epilogue));
+  }
+
+  static std::string describe_bf16(Shape in, int n, const Epilogue&, const Passes& passes) {
+    return kernel::describe_conv2d_bf16(extents(in, n), passes);
   }
 
   static constexpr ConvExtents extents(Shape in, int n) {

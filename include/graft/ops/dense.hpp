@@ -3,6 +3,7 @@
 #include "graft/config.hpp"
 #include "graft/core/layer.hpp"
 #include "graft/core/passes.hpp"
+#include "graft/kernel/cpu/conv_bf16.hpp"
 #include "graft/kernel/cpu/dense.hpp"
 #include "graft/kernel/cpu/describe.hpp"
 #include "graft/kernel/cuda/layers.hpp"
@@ -28,14 +29,15 @@ struct Dense {
   }
 
   template <class T, class D = Cpu>
-  static void* forward(Run<T>& run, const Place<T>& at, const T* x, T* y) {
+  static void* forward(Run<T>& run, const Place<T>& at, const Stored<T, D>* x, Stored<T, D>* y) {
     const T* b = Bias ? at.weights + at.in.size() * Units : nullptr;
     kernel::dense_forward(D{}, run.n, static_cast<int>(at.in.size()), Units, x, at.weights, b, at.epilogue, y);
     return nullptr;
   }
 
   template <class T, class D = Cpu>
-  static void backward(Run<T>& run, const Place<T>& at, const T* x, const T* y, void*, T* dy, T* dx) {
+  static void backward(Run<T>& run, const Place<T>& at, const Stored<T, D>* x, const Stored<T, D>* y, void*, Stored<T, D>* dy,
+                       Stored<T, D>* dx) {
     T* db = Bias && at.gradients != nullptr ? at.gradients + at.in.size() * Units : nullptr;
     kernel::dense_backward(D{}, run.n, static_cast<int>(at.in.size()), Units, x, at.weights, y, dy, at.epilogue, dx,
                            at.gradients, db);
@@ -47,6 +49,9 @@ struct Dense {
     return detail::said(passes, kernel::describe_product<T>(false, false, n, Units, inputs, inputs),
                         kernel::describe_product<T>(true, false, inputs, Units, n, inputs),
                         kernel::describe_product<T>(false, true, n, inputs, Units, Units));
+  }
+  static std::string describe_bf16(Shape in, int n, const Epilogue&, const Passes& passes) {
+    return kernel::describe_conv2d_bf16(kernel::detail::dense_extents(n, static_cast<int>(in.size()), Units), passes);
   }
 };
 

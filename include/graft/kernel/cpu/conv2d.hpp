@@ -65,13 +65,14 @@ struct ForwardWay {
   bool direct;  ///< the last block of steps writes the outputs
   Gather g;
 };
-inline ForwardWay forward_way(const ConvExtents& extents, const Epilogue& epilogue) {
+inline ForwardWay forward_way(const ConvExtents& extents, const Epilogue& epilogue, int unit = 1) {
   ForwardWay way{.e = extents, .wide = false, .apart = false, .copy = false, .direct = false, .g = {}};
   ConvExtents& e = way.e;
   if (is_product(e) && !epilogue.pool) flatten(e);
   way.wide = e.left > 0 || (e.ow - 1) * e.sw + (e.kw - 1) * e.dw + 1 - e.left > e.w;
   way.apart = e.groups > 1 || (e.dw > 1 && e.kw > 1);
-  way.copy = way.wide && !way.apart && e.c < 16;  // few channels: zeros around cost less than short runs
+  way.copy = way.wide && !way.apart && e.c < 16;                // few channels: zeros around cost less than short runs
+  if (unit > 1) way.copy = way.wide || e.kw * e.c % unit != 0;  // an odd run's last pair reads one number more
   way.g = {.merged = !way.apart && (way.copy || !way.wide),
            .n = e.n,
            .out_h = e.oh,
@@ -88,15 +89,86 @@ inline ForwardWay forward_way(const ConvExtents& extents, const Epilogue& epilog
            .dh = e.dh,
            .dw = e.dw,
            .top = e.top,
-           .left = e.left};
+           .left = e.left,
+           .unit = unit};
   if (way.copy) {
     way.g.in_h = (e.oh - 1) * e.sh + (e.kh - 1) * e.dh + 1;
     way.g.in_w = (e.ow - 1) * e.sw + (e.kw - 1) * e.dw + 1;
     way.g.top = way.g.left = 0;
   }
-  way.direct = !epilogue.pool && (epilogue.act == Act::none || epilogue.act == Act::relu) && way.g.reads_no_padding();
+  way.direct =
+      unit == 1 && !epilogue.pool && (epilogue.act == Act::none || epilogue.act == Act::relu) && way.g.reads_no_padding();
   return way;
 }
+
+/// See kernel::conv2d_forward. Images are stored as E.
+template <class T, class E>
+void conv2d_gather(const ConvExtents& extents, const E* x, const T* w, const T* b, const Epilogue& epilogue, E* y,
+                   std::uint8_t* argmax) {
+  const ForwardWay way = forward_way(extents, epilogue, Operand<T, E>::unit);
+  const ConvExtents& e = way.e;
+  const Gather& g = way.g;
+  const bool copy = way.copy;
+  const bool worth = worth_a_team(e);
+  const E* packed = pack_weights<E>(g, w, worth);
+  const int panels = e.groups * panel_count<T>(e.oc / e.groups);
+  const int og = e.oc / e.groups;
+  const std::size_t weight_bytes = static_cast<std::size_t>(g.depth()) * static_cast<std::size_t>(e.oc) * sizeof(E);
+  const Cut cut = cut_tasks(g, epilogue.pool ? 2 : 1, panels, weight_bytes, copy);
+  const std::size_t out_bytes = static_cast<std::size_t>(e.n) * static_cast<std::size_t>(e.oh) *
+                                static_cast<std::size_t>(e.ow) * static_cast<std::size_t>(e.oc) * sizeof(E);
+  bool past = false;
+  if constexpr (std::is_same_v<T, E>) past = goes_past_caches(out_bytes, y, e.oc);
+  const bool direct = way.direct;
+
+  for_tasks<T>(g, cut, panels, worth, [&](const auto& strip, int count, int pixels, int from, int until) {
+    const std::ptrdiff_t size = static_cast<std::ptrdiff_t>(e.h) * e.w * e.c;
+    const E* room = nullptr;
+    int first = 0;
+    if (copy) {
+      const int row = strip(0).row;
+      const std::size_t reach = static_cast<std::size_t>((count - 1) * e.sh + (e.kh - 1) * e.dh + 1);
+      const std::size_t numbers = reach * static_cast<std::size_t>(g.in_w) * static_cast<std::size_t>(e.c);
+      E* to = workspace<E>(Work::pad, numbers + 1);
+      to[numbers] = E{};  // what an odd run's last pair reads, times zero
+      room = pad_rows(e, x + strip(0).sample * size, row, row + count, g.in_w, to);
+      first = row * e.sh;
+    }
+    if (!copy) bring_rows(g, strip(0), strip(count - 1), x);
+    const auto in = [&](int sample) { return room != nullptr ? room : x + sample * size; };
+    T* lines = workspace<T>(Work::tile, static_cast<std::size_t>(count) * static_cast<std::size_t>(pixels) *
+                                            static_cast<std::size_t>(max_vectors * lanes<T>));
+    for (int which = from; which < until; ++which) {
+      const Panel panel = panel_at<T>(g, which);
+      const int width = panel.vectors * lanes<T>;
+      const std::ptrdiff_t line = static_cast<std::ptrdiff_t>(pixels) * width;
+      const int channel = panel.group * og + panel.column;
+      const PanelBias<T> bias(b != nullptr ? b + channel : nullptr, panel.real);
+      if constexpr (std::is_same_v<T, E>) {
+        if (direct && panel.real == width) {
+          const Direct<T> out{y + channel, b != nullptr ? bias.value : nullptr, epilogue.act == Act::relu, past};
+          gather_panel(g, panel, packed, count, pixels, strip, in, first, lines, out);
+          continue;
+        }
+      }
+      gather_panel<T>(g, panel, packed, count, pixels, strip, in, first, lines);
+      for (int i = 0; i < count; i += cut.unit) {
+        const Strip s = strip(i);
+        if (epilogue.pool) {
+          const std::ptrdiff_t to =
+              (static_cast<std::ptrdiff_t>(s.sample) * (e.oh / 2) + s.row / 2) * (e.ow / 2) * e.oc + channel;
+          finish_pooled(lines + i * line, lines + (i + 1) * line, width, e.ow / 2, panel.real, bias, epilogue, e.oc, y + to,
+                        argmax != nullptr ? argmax + to : nullptr);
+        } else {
+          const std::ptrdiff_t to = ((static_cast<std::ptrdiff_t>(s.sample) * e.oh + s.row) * e.ow + s.begin) * e.oc + channel;
+          finish_row(lines + i * line, width, s.end - s.begin, panel.real, bias, epilogue, e.oc, y + to, past);
+        }
+      }
+    }
+    if (direct && past) order_stores_past();
+  });
+}
+
 }  // namespace detail
 
 /// y = pool(act(conv(x, w) + b)). x: n x h x w x c; w: kh x kw x c/groups x oc; b: oc or null; y: n x oh x ow x oc, or with
@@ -104,63 +176,7 @@ inline ForwardWay forward_way(const ConvExtents& extents, const Epilogue& epilog
 template <class T>
 void conv2d_forward(Cpu, const ConvExtents& extents, const T* x, const T* w, const T* b, const Epilogue& epilogue, T* y,
                     std::uint8_t* argmax) {
-  const detail::ForwardWay way = detail::forward_way(extents, epilogue);
-  const ConvExtents& e = way.e;
-  const detail::Gather& g = way.g;
-  const bool copy = way.copy;
-  const bool worth = detail::worth_a_team(e);
-  const T* packed = detail::pack_weights(g, w, worth);
-  const int panels = e.groups * detail::panel_count<T>(e.oc / e.groups);
-  const int og = e.oc / e.groups;
-  const std::size_t weight_bytes = static_cast<std::size_t>(g.depth()) * static_cast<std::size_t>(e.oc) * sizeof(T);
-  const detail::Cut cut = detail::cut_tasks(g, epilogue.pool ? 2 : 1, panels, weight_bytes, copy);
-  const std::size_t out_bytes = static_cast<std::size_t>(e.n) * static_cast<std::size_t>(e.oh) *
-                                static_cast<std::size_t>(e.ow) * static_cast<std::size_t>(e.oc) * sizeof(T);
-  const bool past = goes_past_caches<T>(out_bytes, y, e.oc);
-  const bool direct = way.direct;
-
-  detail::for_tasks<T>(g, cut, panels, worth, [&](const auto& strip, int count, int pixels, int from, int until) {
-    const std::ptrdiff_t size = static_cast<std::ptrdiff_t>(e.h) * e.w * e.c;
-    const T* room = nullptr;
-    int first = 0;
-    if (copy) {
-      const int row = strip(0).row;
-      const std::size_t reach = static_cast<std::size_t>((count - 1) * e.sh + (e.kh - 1) * e.dh + 1);
-      T* to = workspace<T>(Work::pad, reach * static_cast<std::size_t>(g.in_w) * static_cast<std::size_t>(e.c));
-      room = detail::pad_rows(e, x + strip(0).sample * size, row, row + count, g.in_w, to);
-      first = row * e.sh;
-    }
-    if (!copy) detail::bring_rows(g, strip(0), strip(count - 1), x);
-    const auto in = [&](int sample) { return room != nullptr ? room : x + sample * size; };
-    T* lines = workspace<T>(Work::tile, static_cast<std::size_t>(count) * static_cast<std::size_t>(pixels) *
-                                            static_cast<std::size_t>(max_vectors * lanes<T>));
-    for (int which = from; which < until; ++which) {
-      const detail::Panel panel = detail::panel_at<T>(g, which);
-      const int width = panel.vectors * lanes<T>;
-      const std::ptrdiff_t line = static_cast<std::ptrdiff_t>(pixels) * width;
-      const int channel = panel.group * og + panel.column;
-      const detail::PanelBias<T> bias(b != nullptr ? b + channel : nullptr, panel.real);
-      if (direct && panel.real == width) {
-        const detail::Direct<T> out{y + channel, b != nullptr ? bias.value : nullptr, epilogue.act == Act::relu, past};
-        detail::gather_panel(g, panel, packed, count, pixels, strip, in, first, lines, out);
-        continue;
-      }
-      detail::gather_panel(g, panel, packed, count, pixels, strip, in, first, lines);
-      for (int i = 0; i < count; i += cut.unit) {
-        const detail::Strip s = strip(i);
-        if (epilogue.pool) {
-          const std::ptrdiff_t to =
-              (static_cast<std::ptrdiff_t>(s.sample) * (e.oh / 2) + s.row / 2) * (e.ow / 2) * e.oc + channel;
-          detail::finish_pooled(lines + i * line, lines + (i + 1) * line, width, e.ow / 2, panel.real, bias, epilogue, e.oc,
-                                y + to, argmax != nullptr ? argmax + to : nullptr);
-        } else {
-          const std::ptrdiff_t to = ((static_cast<std::ptrdiff_t>(s.sample) * e.oh + s.row) * e.ow + s.begin) * e.oc + channel;
-          detail::finish_row(lines + i * line, width, s.end - s.begin, panel.real, bias, epilogue, e.oc, y + to, past);
-        }
-      }
-    }
-    if (direct && past) order_stores_past();
-  });
+  detail::conv2d_gather(extents, x, w, b, epilogue, y, argmax);
 }
 
 namespace detail {
@@ -170,7 +186,7 @@ struct DataWay {
   ConvExtents e;
   Gather g;
 };
-inline DataWay data_way(const ConvExtents& extents, const Epilogue& epilogue) {
+inline DataWay data_way(const ConvExtents& extents, const Epilogue& epilogue, int unit = 1) {
   DataWay way{.e = extents, .g = {}};
   ConvExtents& e = way.e;
   if (is_product(e) && e.groups == 1 && !epilogue.pool) flatten(e);
@@ -191,30 +207,31 @@ inline DataWay data_way(const ConvExtents& extents, const Epilogue& epilogue) {
            .dh = e.dh,
            .dw = e.dw,
            .top = e.top,
-           .left = e.left};
+           .left = e.left,
+           .unit = unit};
   return way;
 }
 
 /// dx (overwritten) from the gradient of the output.
-template <class T>
-void conv2d_data(const ConvExtents& extents, const T* w, const T* y, const std::uint8_t* argmax, const T* dy,
-                 const Epilogue& epilogue, T* dx) {
-  const DataWay way = data_way(extents, epilogue);
+template <class T, class E>
+void conv2d_data(const ConvExtents& extents, const T* w, const E* y, const std::uint8_t* argmax, const E* dy,
+                 const Epilogue& epilogue, E* dx) {
+  const DataWay way = data_way(extents, epilogue, Operand<T, E>::unit);
   const ConvExtents& e = way.e;
   const Gather& g = way.g;
   const bool worth = worth_a_team(e);
-  const T* packed = pack_weights(g, w, worth);
+  const E* packed = pack_weights<E>(g, w, worth);
   const int panels = e.groups * panel_count<T>(e.c / e.groups);
-  const std::size_t weight_bytes = static_cast<std::size_t>(g.depth()) * static_cast<std::size_t>(e.c) * sizeof(T);
+  const std::size_t weight_bytes = static_cast<std::size_t>(g.depth()) * static_cast<std::size_t>(e.c) * sizeof(E);
   const Cut cut = cut_tasks(g, 1, panels, weight_bytes, false);
   const std::ptrdiff_t out_size = static_cast<std::ptrdiff_t>(e.oh) * e.ow * e.oc;
   const std::ptrdiff_t pooled_size = static_cast<std::ptrdiff_t>(e.oh / 2) * (e.ow / 2) * e.oc;
   for_tasks<T>(g, cut, panels, worth, [&](const auto& strip, int count, int pixels, int from, int until) {
     const int first_sample = strip(0).sample;
-    const T* expanded = nullptr;
+    const E* expanded = nullptr;
     if (epilogue.pool) {
       const int samples = strip(count - 1).sample - first_sample + 1;
-      T* room = workspace<T>(Work::unpool, static_cast<std::size_t>(samples * out_size));
+      E* room = workspace<E>(Work::unpool, static_cast<std::size_t>(samples * out_size));
       for (int s = 0; s < samples; ++s) {
         const std::ptrdiff_t at = (first_sample + s) * pooled_size;
         expand_gradient(e, epilogue, dy + at, y + at, argmax + at, 0, e.oh, e.oc, e.oc, room + s * out_size);
@@ -230,12 +247,14 @@ void conv2d_data(const ConvExtents& extents, const T* w, const T* y, const std::
     for (int which = from; which < until; ++which) {
       const Panel panel = panel_at<T>(g, which);
       const int width = panel.vectors * lanes<T>;
-      if (g.merged && panel.real == width) {
-        const Direct<T> out{dx + panel.group * (e.c / e.groups) + panel.column};
-        gather_panel(g, panel, packed, count, pixels, strip, in, 0, lines, out);
-        continue;
+      if constexpr (std::is_same_v<T, E>) {
+        if (g.merged && panel.real == width) {
+          const Direct<T> out{dx + panel.group * (e.c / e.groups) + panel.column};
+          gather_panel(g, panel, packed, count, pixels, strip, in, 0, lines, out);
+          continue;
+        }
       }
-      gather_panel(g, panel, packed, count, pixels, strip, in, 0, lines);
+      gather_panel<T>(g, panel, packed, count, pixels, strip, in, 0, lines);
       const PanelBias<T> no_bias(nullptr, 0);
       for (int i = 0; i < count; ++i) {
         const Strip s = strip(i);

@@ -36,12 +36,14 @@ struct Gather {
   int in_h = 0, in_w = 0, in_c = 0;
   int groups = 1;
   int kh = 1, kw = 1, sh = 1, sw = 1, dh = 1, dw = 1, top = 0, left = 0;
+  int unit = 1;  ///< numbers of a step: 2 where pairs are multiplied
 
   [[nodiscard]] int group_in() const { return in_c / groups; }
   [[nodiscard]] int group_out() const { return out_c / groups; }
   [[nodiscard]] int passes() const { return merged ? 1 : kw; }
-  [[nodiscard]] int run() const { return merged ? kw * in_c : group_in(); }  ///< steps of one (pass, ky)
-  [[nodiscard]] int depth() const { return kh * kw * group_in(); }           ///< all steps of an output
+  [[nodiscard]] int numbers() const { return merged ? kw * in_c : group_in(); }  ///< of one (pass, ky)
+  [[nodiscard]] int run() const { return (numbers() + unit - 1) / unit; }        ///< its steps
+  [[nodiscard]] int depth() const { return kh * passes() * run() * unit; }       ///< all numbers of an output
   [[nodiscard]] std::ptrdiff_t in_size() const { return static_cast<std::ptrdiff_t>(in_h) * in_w * in_c; }
 
   /// The input row that output row r sees through ky, or -1.
@@ -105,28 +107,30 @@ Panel panel_at(const Gather& g, int index) {
 }
 
 /// Weights (HWIO) into panels, in the order in which the passes use them. Into the calling thread's Work::pack_b.
-template <class T>
-const T* pack_weights(const Gather& g, const T* w, bool worth) {
+template <class E, class T>
+const E* pack_weights(const Gather& g, const T* w, bool worth) {
   const int panels = g.groups * panel_count<T>(g.group_out());
   const int cg = g.transposed ? g.group_out() : g.group_in();
   const int oc = g.transposed ? g.in_c : g.out_c;
   const int og = oc / g.groups;
-  const int taps = g.kh * g.kw;
-  T* packed =
-      workspace<T>(Work::pack_b, static_cast<std::size_t>(g.depth()) * static_cast<std::size_t>(padded<T>(g.group_out())) *
+  const int taps = g.kh * (g.unit > 1 ? g.passes() : g.kw);  // merged pairs go from tap to tap
+  E* packed =
+      workspace<E>(Work::pack_b, static_cast<std::size_t>(g.depth()) * static_cast<std::size_t>(padded<T>(g.group_out())) *
                                      static_cast<std::size_t>(g.groups));
   parallel_for(
       panels * taps,
       [&](int task) {
         const Panel panel = panel_at<T>(g, task / taps);
         const int slot = task % taps;  // in the order of the passes: kx outside when they are apart
-        const int tap = g.merged ? slot : slot % g.kh * g.kw + slot / g.kh;
+        const int tap = taps < g.kh * g.kw ? slot * g.kw : g.merged ? slot : slot % g.kh * g.kw + slot / g.kh;
         const T* from = w + static_cast<std::ptrdiff_t>(tap) * cg * oc + panel.group * og;
-        T* to = packed + panel.packed + static_cast<std::ptrdiff_t>(slot) * g.group_in() * panel.vectors * lanes<T>;
+        const int rows = taps < g.kh * g.kw ? g.numbers() : g.group_in();
+        E* to = packed + panel.packed +
+                static_cast<std::ptrdiff_t>(slot) * ((rows + g.unit - 1) / g.unit * g.unit) * panel.vectors * lanes<T>;
         if (g.transposed) {
-          pack_panel_transposed(og, panel.real, panel.vectors, from + static_cast<std::ptrdiff_t>(panel.column) * oc, oc, to);
+          pack_steps_transposed(og, panel.real, panel.vectors, from + static_cast<std::ptrdiff_t>(panel.column) * oc, oc, to);
         } else {
-          pack_panel(cg, panel.real, panel.vectors, from + panel.column, oc, to);
+          pack_steps(rows, panel.real, panel.vectors, from + panel.column, oc, to);
         }
       },
       worth && g.depth() * g.group_out() > 16384);
@@ -144,9 +148,16 @@ template <class T>
 void bring([[maybe_unused]] const T* from, [[maybe_unused]] std::ptrdiff_t count) {
 #if defined(__GNUC__) && defined(__x86_64__)
   constexpr std::ptrdiff_t line = 64 / static_cast<std::ptrdiff_t>(sizeof(T));
-  T sum{0};
-  for (std::ptrdiff_t i = 0; i < count; i += line) sum += from[i];
-  asm volatile("" ::"x"(sum));  // the loop must not vanish
+  using Sum = std::conditional_t<std::is_same_v<T, bf16>, std::uint32_t, T>;
+  Sum sum{0};
+  for (std::ptrdiff_t i = 0; i < count; i += line) {
+    if constexpr (std::is_same_v<T, bf16>) {
+      sum += from[i].bits;
+    } else {
+      sum += from[i];
+    }
+  }
+  asm volatile("" ::"rx"(sum));  // the loop must not vanish
 #endif
 }
 
@@ -179,9 +190,10 @@ struct Direct {
 
 /// Sums of one panel over `count` strips, to `lines`: strip i's pixels at lines + i * pixels * width. in(sample) gives a
 /// sample's input; its row 0 is row `first` of the whole.
-template <class T, class Strips, class In>
-void gather_panel(const Gather& g, const Panel& panel, const T* packed, int count, int pixels, const Strips& strip,
+template <class T, class E, class Strips, class In>
+void gather_panel(const Gather& g, const Panel& panel, const E* packed, int count, int pixels, const Strips& strip,
                   const In& in, int first, T* lines, const Direct<T>& direct = {}) {
+  constexpr int unit = Operand<T, E>::unit;
   const int width = panel.vectors * lanes<T>;
   const bool covered = g.covered();
   if (!covered) {
@@ -200,14 +212,14 @@ void gather_panel(const Gather& g, const Panel& panel, const T* packed, int coun
     for (int ky = 0; ky < g.kh; ky += rows) {
       for (int piece = 0; piece < pieces; ++piece) {
         const Range steps = chunk(run, pieces, piece);
-        TileArgs<T> t;
+        TileArgs<T, E> t;
         t.pixel_stride = static_cast<std::ptrdiff_t>(g.in_step()) * g.in_c;
-        t.step = 1;
+        t.step = unit;
         t.offset = offset;
         t.b_offset = b_offset;
         t.length = static_cast<int>(steps.size());
-        t.b = packed + panel.packed + ((static_cast<std::ptrdiff_t>(pass) * g.kh + ky) * run + steps.begin) * width;
-        t.b_stride = width;
+        t.b = packed + panel.packed + ((static_cast<std::ptrdiff_t>(pass) * g.kh + ky) * run + steps.begin) * width * unit;
+        t.b_stride = width * unit;
         t.out_stride = static_cast<std::ptrdiff_t>(g.out_step()) * width;
         t.add = add;
         const bool last = direct.y != nullptr && ky + rows >= g.kh && piece + 1 == pieces;
@@ -229,10 +241,10 @@ void gather_panel(const Gather& g, const Panel& panel, const T* packed, int coun
             const int y = g.row(s.row, ky + k);
             if (y < 0) continue;
             offset[t.segments] = static_cast<std::ptrdiff_t>(y - first) * g.in_w * g.in_c;
-            b_offset[t.segments++] = static_cast<std::ptrdiff_t>(k) * run * width;
+            b_offset[t.segments++] = static_cast<std::ptrdiff_t>(k) * run * width * unit;
           }
           if (t.segments == 0) continue;
-          t.a = in(s.sample) + static_cast<std::ptrdiff_t>(span.in) * g.in_c + panel.group * g.group_in() + steps.begin;
+          t.a = in(s.sample) + static_cast<std::ptrdiff_t>(span.in) * g.in_c + panel.group * g.group_in() + steps.begin * unit;
           t.out = lines + (static_cast<std::ptrdiff_t>(i) * pixels + span.out - s.begin) * width;
           if (last) {
             t.from = t.out;

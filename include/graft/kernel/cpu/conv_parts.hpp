@@ -35,14 +35,14 @@ const T* pad_rows(const ConvExtents& e, const T* x, int first, int end, int wide
     T* to = out + static_cast<std::size_t>(r) * line;
     const int y = first * e.sh + r - e.top;
     if (y < 0 || y >= e.h) {
-      std::memset(to, 0, line * sizeof(T));
+      std::fill_n(to, line, T{});
       continue;
     }
     const std::size_t left = static_cast<std::size_t>(e.left) * c;
     const std::size_t middle = static_cast<std::size_t>(kept) * c;
-    std::memset(to, 0, left * sizeof(T));
+    std::fill_n(to, left, T{});
     std::memcpy(to + left, x + static_cast<std::size_t>(y) * static_cast<std::size_t>(e.w) * c, middle * sizeof(T));
-    std::memset(to + left + middle, 0, (line - left - middle) * sizeof(T));
+    std::fill_n(to + left + middle, line - left - middle, T{});
   }
   return out;
 }
@@ -67,35 +67,37 @@ GRAFT_INLINE void for_panel_channels(int real, F&& one) {
 }
 
 /// Stores the first `count` numbers of a vector (all if there are fewer).
-template <class T>
-GRAFT_INLINE void store_first(Vec<T> x, T* to, int count) {
+template <class T, class E>
+GRAFT_INLINE void store_first(Vec<T> x, E* to, int count) {
   if (count >= lanes<T>) {
-    x.store(to);
+    write(x, to);
     return;
   }
   T numbers[static_cast<std::size_t>(lanes<T>)];
   x.store(numbers);
-  for (int l = 0; l < count; ++l) to[l] = numbers[l];
+  for (int l = 0; l < count; ++l) to[l] = static_cast<E>(numbers[l]);
 }
 
 /// Writes `count` pixels of a panel (rows of `width` sums, `real` of them wanted) to y, whose pixels are oc apart, with bias
 /// and activation; with `past` (see goes_past_caches) not into the caches.
-template <class T>
-void finish_row(const T* sums, int width, int count, int real, const PanelBias<T>& bias, const Epilogue& e, int oc, T* y,
+template <class T, class E>
+void finish_row(const T* sums, int width, int count, int real, const PanelBias<T>& bias, const Epilogue& e, int oc, E* y,
                 bool past = false) {
   using V = Vec<T>;
   const V alpha = V::all(static_cast<T>(e.alpha));
   with_act(e.act, [&](auto act) {
     for (int p = 0; p < count; ++p) {
       const T* from = sums + static_cast<std::ptrdiff_t>(p) * width;
-      T* to = y + static_cast<std::ptrdiff_t>(p) * oc;
+      E* to = y + static_cast<std::ptrdiff_t>(p) * oc;
       for (int c = 0; c < real; c += lanes<T>) {
         const V out = activate<act.value>(alpha, V::load(from + c) + V::load(bias.value + c));
-        if (past) {
-          store_past(out, to + c);
-        } else {
-          store_first(out, to + c, real - c);
+        if constexpr (std::is_same_v<T, E>) {
+          if (past) {
+            store_past(out, to + c);
+            continue;
+          }
         }
+        store_first(out, to + c, real - c);
       }
     }
   });
@@ -105,9 +107,9 @@ void finish_row(const T* sums, int width, int count, int real, const PanelBias<T
 /// Two rows of a panel's sums -> one pooled row of `count` pixels. Every activation but a leaky ReLU of negative slope never
 /// falls, so it is applied to the maximum alone; what then ties otherwise has slope 0. The first of equal numbers wins, and a
 /// NaN over all.
-template <class T>
+template <class T, class E>
 void finish_pooled(const T* upper, const T* lower, int width, int count, int real, const PanelBias<T>& bias, const Epilogue& e,
-                   int oc, T* y, std::uint8_t* argmax) {
+                   int oc, E* y, std::uint8_t* argmax) {
   using V = Vec<T>;
   const V alpha = V::all(static_cast<T>(e.alpha));
   const V indices[4] = {V::all(T{0}), V::all(T{1}), V::all(T{2}), V::all(T{3})};
@@ -157,17 +159,18 @@ void finish_pooled(const T* upper, const T* lower, int width, int count, int rea
 /// of `width` numbers with zeros beyond `real`: unpooled, through the activation. dy, y and argmax are the sample's, at the
 /// first channel. Without pooling dy has gone through the activation already (mask_gradient). Pooled rows come in pairs: begin
 /// is even.
-template <class T>
-void expand_gradient(const ConvExtents& e, const Epilogue& epilogue, const T* dy, const T* y, const std::uint8_t* argmax,
-                     int begin, int end, int real, int width, T* out) {
+template <class E>
+void expand_gradient(const ConvExtents& e, const Epilogue& epilogue, const E* dy, const E* y, const std::uint8_t* argmax,
+                     int begin, int end, int real, int width, E* out) {
+  using T = Computed<E>;
   const std::ptrdiff_t w = width;
   const std::ptrdiff_t line = e.ow * w;
   if (!epilogue.pool) {
     for (std::ptrdiff_t p = static_cast<std::ptrdiff_t>(begin) * e.ow; p < static_cast<std::ptrdiff_t>(end) * e.ow;
          ++p, out += w) {
-      const T* from = dy + p * e.oc;
+      const E* from = dy + p * e.oc;
       for_panel_channels<T>(real, [&](int c) { out[c] = from[c]; });
-      for (int c = real; c < width; ++c) out[c] = T{0};
+      for (int c = real; c < width; ++c) out[c] = E{};
     }
     return;
   }
@@ -179,49 +182,49 @@ void expand_gradient(const ConvExtents& e, const Epilogue& epilogue, const T* dy
   with_act(epilogue.act, [&](auto act) {
     const Epilogue same{act.value, epilogue.alpha};
     for (int r = begin; r < paired; r += 2) {
-      T* row = out + (r - begin) * line;
+      E* row = out + (r - begin) * line;
       for (int q = 0; q < pw; ++q) {
         const std::ptrdiff_t from = (static_cast<std::ptrdiff_t>(r / 2) * pw + q) * e.oc;
-        T* a = row + 2 * q * w;
-        T* b = a + w;
-        T* c = a + line;
-        T* d = c + w;
+        E* a = row + 2 * q * w;
+        E* b = a + w;
+        E* c = a + line;
+        E* d = c + w;
         int i = 0;
         for (; i + lanes<T> <= real; i += lanes<T>) {
-          const V g = through<act.value>(alpha, V::load(y + from + i), V::load(dy + from + i));
+          const V g = through<act.value>(alpha, read(y + from + i), read(dy + from + i));
           const V which = load_bytes<T>(argmax + from + i);
-          V::choose(equal(which, indices[0]), g, indices[0]).store(a + i);
-          V::choose(equal(which, indices[1]), g, indices[0]).store(b + i);
-          V::choose(equal(which, indices[2]), g, indices[0]).store(c + i);
-          V::choose(equal(which, indices[3]), g, indices[0]).store(d + i);
+          write(V::choose(equal(which, indices[0]), g, indices[0]), a + i);
+          write(V::choose(equal(which, indices[1]), g, indices[0]), b + i);
+          write(V::choose(equal(which, indices[2]), g, indices[0]), c + i);
+          write(V::choose(equal(which, indices[3]), g, indices[0]), d + i);
         }
         for (; i < real; ++i) {
-          const T s = slope(same, y[from + i]);
-          const T g = s == T{0} ? s : dy[from + i] * s;
+          const T s = slope(same, static_cast<T>(y[from + i]));
+          const E g = static_cast<E>(s == T{0} ? s : static_cast<T>(dy[from + i]) * s);
           const int which = argmax[from + i];
-          a[i] = which == 0 ? g : T{0};
-          b[i] = which == 1 ? g : T{0};
-          c[i] = which == 2 ? g : T{0};
-          d[i] = which == 3 ? g : T{0};
+          a[i] = which == 0 ? g : E{};
+          b[i] = which == 1 ? g : E{};
+          c[i] = which == 2 ? g : E{};
+          d[i] = which == 3 ? g : E{};
         }
-        for (; i < width; ++i) a[i] = b[i] = c[i] = d[i] = T{0};
+        for (; i < width; ++i) a[i] = b[i] = c[i] = d[i] = E{};
       }
       if (e.ow % 2 != 0) {
-        std::memset(row + line - w, 0, static_cast<std::size_t>(width) * sizeof(T));
-        std::memset(row + 2 * line - w, 0, static_cast<std::size_t>(width) * sizeof(T));
+        std::fill_n(row + line - w, width, E{});
+        std::fill_n(row + 2 * line - w, width, E{});
       }
     }
   });
   if (end > paired) {
     const int from = std::max(begin, paired);
-    std::memset(out + (from - begin) * line, 0, static_cast<std::size_t>((end - from) * line) * sizeof(T));
+    std::fill_n(out + (from - begin) * line, (end - from) * line, E{});
   }
 }
 
 /// sums[c] += the gradient of `count` pixels of dy, whose pixels are oc apart, channels [0, real): what a bias gets. Under a
 /// pool dy has yet to go through the activation.
-template <class T>
-void sum_gradient(const Epilogue& epilogue, int count, int real, int oc, const T* dy, const T* y, T* sums) {
+template <class T, class E>
+void sum_gradient(const Epilogue& epilogue, int count, int real, int oc, const E* dy, const E* y, T* sums) {
   using V = Vec<T>;
   const V alpha = V::all(static_cast<T>(epilogue.alpha));
   with_act(epilogue.pool ? epilogue.act : Act::none, [&](auto act) {
@@ -230,8 +233,8 @@ void sum_gradient(const Epilogue& epilogue, int count, int real, int oc, const T
     for (; c + lanes<T> <= real; c += lanes<T>) {
       const auto at = [&](int p) {
         const std::ptrdiff_t i = static_cast<std::ptrdiff_t>(p) * oc + c;
-        if constexpr (act.value == Act::none) return V::load(dy + i);
-        return through<act.value>(alpha, V::load(y + i), V::load(dy + i));
+        if constexpr (act.value == Act::none) return read(dy + i);
+        return through<act.value>(alpha, read(y + i), read(dy + i));
       };
       V sum[4] = {V::load(sums + c), V::all(T{0}), V::all(T{0}), V::all(T{0})};
       int p = 0;
@@ -245,16 +248,17 @@ void sum_gradient(const Epilogue& epilogue, int count, int real, int oc, const T
     for (; c < real; ++c) {
       for (int p = 0; p < count; ++p) {
         const std::ptrdiff_t i = static_cast<std::ptrdiff_t>(p) * oc + c;
-        const T s = act.value == Act::none ? T{1} : slope(same, y[i]);
-        sums[c] += s == T{0} ? s : dy[i] * s;
+        const T s = act.value == Act::none ? T{1} : slope(same, static_cast<T>(y[i]));
+        sums[c] += s == T{0} ? s : static_cast<T>(dy[i]) * s;
       }
     }
   });
 }
 
 /// dy *= act'(y), `count` numbers.
-template <class T>
-void mask_gradient(const Epilogue& epilogue, std::ptrdiff_t count, const T* y, T* dy, bool worth) {
+template <class E>
+void mask_gradient(const Epilogue& epilogue, std::ptrdiff_t count, const E* y, E* dy, bool worth) {
+  using T = Computed<E>;
   if (epilogue.act == Act::none) return;
   const int pieces = static_cast<int>((count + 16383) / 16384);
   parallel_for(
@@ -265,11 +269,11 @@ void mask_gradient(const Epilogue& epilogue, std::ptrdiff_t count, const T* y, T
           const Vec<T> alpha = Vec<T>::all(static_cast<T>(epilogue.alpha));
           std::ptrdiff_t i = range.begin;
           for (; i + lanes<T> <= range.end; i += lanes<T>) {
-            through<act.value>(alpha, Vec<T>::load(y + i), Vec<T>::load(dy + i)).store(dy + i);
+            write(through<act.value>(alpha, read(y + i), read(dy + i)), dy + i);
           }
           for (; i < range.end; ++i) {
-            const T s = slope(epilogue, y[i]);
-            dy[i] = s == T{0} ? s : dy[i] * s;
+            const T s = slope(epilogue, static_cast<T>(y[i]));
+            dy[i] = static_cast<E>(s == T{0} ? s : static_cast<T>(dy[i]) * s);
           }
         });
       },

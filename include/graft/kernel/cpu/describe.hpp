@@ -2,7 +2,9 @@
 /// \file describe.hpp  In words, for GRAFT_TRACE: which way each op takes and why not the others. The choices are those of the
 /// kernels' own functions (forward_way, data_way, weights_way, cut_product, ...), asked again.
 #include "graft/config.hpp"
+#include "graft/core/passes.hpp"
 #include "graft/kernel/cpu/conv2d.hpp"
+#include "graft/kernel/cpu/conv_bf16.hpp"
 #include "graft/kernel/cpu/depthwise.hpp"
 #include "graft/kernel/cpu/gemm.hpp"
 
@@ -84,6 +86,19 @@ GRAFT_COLD std::string describe_conv2d_weights(const ConvExtents& e) {
   }
   if (way.parts > 1) text += "; a kernel row a task (the sums of all leave the first cache)";
   return text + "; " + std::to_string(way.chunks) + " sums over samples" + detail::told(way.worth);
+}
+
+/// What the Bf16<Cpu> kernels of a convolution or a fully connected layer do.
+GRAFT_COLD inline std::string describe_conv2d_bf16(const ConvExtents& e, const Passes& passes) {
+  const char* const with = bf16_is_fast ? "bf16 products" : "bf16 as float products (compiled without AVX-512 BF16)";
+  const auto way = [&](bool fits, const char* pairs, bool dilated = false) {
+    if (fits) return std::string(with) + ", pairs of " + pairs;
+    const char* const why = e.groups > 1 ? "groups" : dilated ? "dilation" : "an odd number of channels";
+    return std::string("float on widened copies (") + why + ")";
+  };
+  const bool dilated = e.dw > 1 && e.kw > 1;
+  return graft::detail::said(passes, way(detail::pairs_fit_forward(e), "channels", dilated),
+                             way(detail::pairs_fit_weights(e), "pixels"), way(detail::pairs_fit_data(e), "channels"));
 }
 
 /// op(A) op(B) of m x k and k x n, as gemm() takes them.

@@ -2,6 +2,7 @@
 /// \file simd.hpp  The vector type of the kernels: xsimd's batch of the best instruction set this file is compiled for, or one
 /// number where xsimd knows none.
 #include "graft/config.hpp"
+#include "graft/core/bf16.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -72,6 +73,48 @@ struct Vec {
 
 template <class T>
 inline constexpr int lanes = Vec<T>::lanes;
+
+/// What a kernel computes in with numbers stored as E.
+template <class E>
+using Computed = std::conditional_t<std::is_same_v<E, bf16>, float, E>;
+
+/// A vector from numbers as they are stored, and back.
+template <class T>
+GRAFT_INLINE Vec<T> read(const T* p) {
+  return Vec<T>::load(p);
+}
+template <class T>
+GRAFT_INLINE void write(Vec<T> x, T* p) {
+  x.store(p);
+}
+GRAFT_INLINE Vec<float> read(const bf16* p) {
+#ifdef __AVX512F__
+  if constexpr (lanes<float> == 16) {
+    const __m512i wide = _mm512_maskz_cvtepu16_epi32(0xFFFF, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+    return {Vec<float>::Batch(_mm512_castsi512_ps(_mm512_maskz_slli_epi32(0xFFFF, wide, 16)))};
+  }
+#elif defined(__AVX2__)
+  if constexpr (lanes<float> == 8) {
+    const __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+    return {Vec<float>::Batch(_mm256_castsi256_ps(_mm256_slli_epi32(wide, 16)))};
+  }
+#endif
+  float numbers[static_cast<std::size_t>(lanes<float>)];
+  for (int l = 0; l < lanes<float>; ++l) numbers[l] = static_cast<float>(p[l]);
+  return Vec<float>::load(numbers);
+}
+GRAFT_INLINE void write(Vec<float> x, bf16* p) {
+#if defined(__AVX512F__) && defined(__AVX512BF16__)
+  if constexpr (lanes<float> == 16) {
+    const __m256bh half = _mm512_cvtneps_pbh(x.value);
+    __builtin_memcpy(static_cast<void*>(p), &half, sizeof(half));
+    return;
+  }
+#endif
+  float numbers[static_cast<std::size_t>(lanes<float>)];
+  x.store(numbers);
+  for (int l = 0; l < lanes<float>; ++l) p[l] = bf16(numbers[l]);
+}
 
 /// Whether an output goes to memory past the caches, so that its lines are not read first: when it is so large that its
 /// beginning has left them before anyone reads it, and its pixels are whole, aligned lines.

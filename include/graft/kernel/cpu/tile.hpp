@@ -8,6 +8,7 @@
 /// gradient exchanges the roles of taps and pixels (pixel_stride 1, step = the pixels' stride); the data gradient and dense
 /// layers are one segment.
 #include "graft/config.hpp"
+#include "graft/kernel/cpu/operand.hpp"
 #include "graft/kernel/cpu/simd.hpp"
 
 #include <algorithm>
@@ -19,16 +20,17 @@
 GRAFT_BEGIN
 namespace kernel {
 
-/// What a tile reads and writes; see the file's head.
-template <class T>
+/// What a tile reads and writes; see the file's head. Its factors are stored as E, `Operand<T, E>::unit` of them a step, side
+/// by side in a and in each of b's columns; distances count E.
+template <class T, class E = T>
 struct TileArgs {
-  const T* a = nullptr;
+  const E* a = nullptr;
   std::ptrdiff_t pixel_stride = 0;
   std::ptrdiff_t step = 0;
   const std::ptrdiff_t* offset = nullptr;
   int segments = 1;
   int length = 0;  ///< steps of a segment
-  const T* b = nullptr;
+  const E* b = nullptr;
   std::ptrdiff_t b_stride = 0;
   T* out = nullptr;  ///< row p at out + p * out_stride
   std::ptrdiff_t out_stride = 0;
@@ -44,33 +46,31 @@ struct TileArgs {
 namespace detail {
 /// The tile; a constant stride of the pixels makes their addresses constants. One flat body: sums that are passed on leave the
 /// registers.
-template <class T, int pixels, int vectors, class Stride>
-void tile_body(const TileArgs<T>& t, Stride stride) {
+template <class T, class E, int pixels, int vectors, class Stride>
+void tile_body(const TileArgs<T, E>& t, Stride stride) {
   using V = Vec<T>;
+  using Factor = Operand<T, E>;
   V sum[static_cast<std::size_t>(pixels)][static_cast<std::size_t>(vectors)];
   GRAFT_UNROLL
   for (int p = 0; p < pixels; ++p) {
     GRAFT_UNROLL
     for (int v = 0; v < vectors; ++v) sum[p][v] = V::all(T{0});
   }
-  const T* b = t.b;
+  const E* b = t.b;
   const std::ptrdiff_t b_stride = t.b_stride;
   const std::ptrdiff_t step = t.step;
   for (int s = 0; s < t.segments; ++s) {
-    const T* a = t.a + t.offset[s];
+    const E* a = t.a + t.offset[s];
     if (t.b_offset != nullptr) b = t.b + t.b_offset[s];
     for (int k = 0; k < t.length; ++k) {
-      V row[static_cast<std::size_t>(vectors)];
+      typename Factor::Row row[static_cast<std::size_t>(vectors)];
       GRAFT_UNROLL
-      for (int v = 0; v < vectors; ++v) {
-        row[v] = V::load(b + v * lanes<T>);
-        keep_in_register(row[v]);
-      }
+      for (int v = 0; v < vectors; ++v) row[v] = Factor::row(b + v * (lanes<T> * Factor::unit));
       GRAFT_UNROLL
       for (int p = 0; p < pixels; ++p) {
-        const V x = V::all(a[p * stride]);
+        const auto x = Factor::all(a + p * stride);
         GRAFT_UNROLL
-        for (int v = 0; v < vectors; ++v) sum[p][v] = fused(x, row[v], sum[p][v]);
+        for (int v = 0; v < vectors; ++v) sum[p][v] = Factor::fused_with(x, row[v], sum[p][v]);
       }
       a += step;
       b += b_stride;
@@ -116,12 +116,13 @@ void tile_body(const TileArgs<T>& t, Stride stride) {
 }
 }  // namespace detail
 
-template <class T, int pixels, int vectors>
-void run_tile(const TileArgs<T>& t) {
-  if (t.pixel_stride == 1) {
-    detail::tile_body<T, pixels, vectors>(t, std::integral_constant<std::ptrdiff_t, 1>{});
+template <class T, class E, int pixels, int vectors>
+void run_tile(const TileArgs<T, E>& t) {
+  constexpr std::ptrdiff_t unit = Operand<T, E>::unit;
+  if (t.pixel_stride == unit) {
+    detail::tile_body<T, E, pixels, vectors>(t, std::integral_constant<std::ptrdiff_t, unit>{});
   } else {
-    detail::tile_body<T, pixels, vectors>(t, t.pixel_stride);
+    detail::tile_body<T, E, pixels, vectors>(t, t.pixel_stride);
   }
 }
 
@@ -133,26 +134,29 @@ constexpr int max_pixels(int vectors) {
 }
 
 namespace detail {
-template <class T>
-using Tile = void (*)(const TileArgs<T>&);
+template <class T, class E>
+using Tile = void (*)(const TileArgs<T, E>&);
 
-template <class T, int vectors, std::size_t... Ps>
-constexpr std::array<Tile<T>, sizeof...(Ps)> tile_row(std::index_sequence<Ps...>) {
-  return {&run_tile<T, static_cast<int>(Ps) + 1, vectors>...};
+template <class T, class E, int vectors, std::size_t... Ps>
+constexpr std::array<Tile<T, E>, sizeof...(Ps)> tile_row(std::index_sequence<Ps...>) {
+  return {&run_tile<T, E, static_cast<int>(Ps) + 1, vectors>...};
 }
-template <class T, int vectors>
-inline constexpr auto tiles = tile_row<T, vectors>(std::make_index_sequence<static_cast<std::size_t>(max_pixels(vectors))>{});
+template <class T, class E, int vectors>
+inline constexpr auto tiles =
+    tile_row<T, E, vectors>(std::make_index_sequence<static_cast<std::size_t>(max_pixels(vectors))>{});
 }  // namespace detail
 
 /// Runs `count` rows (pixels) through tiles of `vectors` (1 to 3) vectors, cut as evenly as the registers allow.
-template <class T>
-void run_tiles(TileArgs<T> t, int count, int vectors) {
+template <class T, class E>
+void run_tiles(TileArgs<T, E> t, int count, int vectors) {
   const int most = max_pixels(vectors);
   int cuts = (count + most - 1) / most;
   while (count > 0) {
     const int pixels = (count + cuts - 1) / cuts;
     const std::size_t which = static_cast<std::size_t>(pixels - 1);
-    (vectors == 3 ? detail::tiles<T, 3>[which] : vectors == 2 ? detail::tiles<T, 2>[which] : detail::tiles<T, 1>[which])(t);
+    (vectors == 3   ? detail::tiles<T, E, 3>[which]
+     : vectors == 2 ? detail::tiles<T, E, 2>[which]
+                    : detail::tiles<T, E, 1>[which])(t);
     t.a += pixels * t.pixel_stride;
     t.out += pixels * t.out_stride;
     if (t.from != nullptr) t.from += pixels * t.from_stride;
@@ -227,6 +231,38 @@ void pack_panels_transposed(int rows, int columns, const T* in, std::ptrdiff_t s
     pack_panel_transposed(rows, std::min(vectors * lanes<T>, columns - column), vectors, in + column * stride, stride,
                           out + static_cast<std::ptrdiff_t>(column) * rows);
   });
+}
+
+/// pack_panel() of `rows` steps for factors stored as E: two rows of floats are a row of pairs, the last of an odd number with
+/// zeros.
+template <class T, class E>
+void pack_steps(int rows, int real, int vectors, const T* in, std::ptrdiff_t stride, E* panel) {
+  if constexpr (std::is_same_v<T, E>) {
+    pack_panel(rows, real, vectors, in, stride, panel);
+  } else {
+    const std::ptrdiff_t width = 2 * vectors * lanes<T>;
+    for (int r = 0; r < rows; r += 2, panel += width) {
+      const T* from = in + r * stride;
+      interleave(from, r + 1 < rows ? from + stride : nullptr, real, panel);
+      std::fill(panel + 2 * real, panel + width, bf16{});
+    }
+  }
+}
+/// pack_panel_transposed() likewise; for pairs `rows` is even.
+template <class T, class E>
+void pack_steps_transposed(int rows, int real, int vectors, const T* in, std::ptrdiff_t stride, E* panel) {
+  if constexpr (std::is_same_v<T, E>) {
+    pack_panel_transposed(rows, real, vectors, in, stride, panel);
+  } else {
+    const std::ptrdiff_t width = 2 * vectors * lanes<T>;
+    for (int r = 0; r < rows; r += 2, panel += width) {
+      for (int c = 0; c < real; ++c) {
+        panel[2 * c] = bf16(in[c * stride + r]);
+        panel[2 * c + 1] = bf16(in[c * stride + r + 1]);
+      }
+      std::fill(panel + 2 * real, panel + width, bf16{});
+    }
+  }
 }
 
 }  // namespace kernel
