@@ -17,7 +17,7 @@ GRAFT_BEGIN
 struct WdgrlOptions {
   int critic_steps = 5;       ///< on each batch, before the body's
   double gamma = 10.0;        ///< weight of the critic's gradient penalty
-  Growing lambda{1.0, 10.0};  ///< of the distance, in the body's loss
+  Growing lambda{0.1, 10.0};  ///< of the distance, in the body's loss
   double critic_rate = 1e-4;  ///< of the critic's Adam
   std::uint64_t seed = 0;     ///< of the points between source and target
   Recipe recipe{};            ///< of body and label head

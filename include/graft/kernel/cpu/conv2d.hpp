@@ -71,8 +71,11 @@ inline ForwardWay forward_way(const ConvExtents& extents, const Epilogue& epilog
   if (is_product(e) && !epilogue.pool) flatten(e);
   way.wide = e.left > 0 || (e.ow - 1) * e.sw + (e.kw - 1) * e.dw + 1 - e.left > e.w;
   way.apart = e.groups > 1 || (e.dw > 1 && e.kw > 1);
-  way.copy = way.wide && !way.apart && e.c < 16;                // few channels: zeros around cost less than short runs
-  if (unit > 1) way.copy = way.wide || e.kw * e.c % unit != 0;  // an odd run's last pair reads one number more
+  way.copy = way.wide && !way.apart && e.c < 16;  // few channels: zeros around cost less than short runs
+  if (unit > 1) {                                 // an odd run's last pair reads one number more
+    const bool odd = (way.wide ? e.c : e.kw * e.c) % unit != 0;
+    way.copy = odd || (way.wide && e.c < 128);
+  }
   way.g = {.merged = !way.apart && (way.copy || !way.wide),
            .n = e.n,
            .out_h = e.oh,
