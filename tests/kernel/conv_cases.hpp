@@ -58,6 +58,8 @@ inline const std::vector<Case>& cases() {
       {"dilation 3 x 2, stride 2 x 3", extents(2, 17, 16, 3, 5, 3, 3, 2, 3, 3, 2, 3, 1, 2, 2), none},
       {"stride larger than kernel", extents(2, 11, 11, 4, 6, 2, 2, 3, 3), relu},
       {"padding larger than kernel", extents(1, 3, 3, 2, 3, 2, 2, 1, 1, 1, 1, 4, 3, 3, 4), none},
+      {"stride beyond the image, in the padding", extents(2, 3, 1, 2, 3, 1, 1, 1, 10, 1, 1, 0, 5), none},
+      {"the same of many channels", extents(2, 3, 1, 20, 3, 1, 1, 1, 10, 1, 1, 0, 5), relu},
       {"groups 2", extents(2, 8, 8, 6, 10, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 2), relu},
       {"groups 4, stride 2", extents(3, 9, 9, 64, 64, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1, 4), relu},
       {"every channel its own group, two outputs each", extents(2, 6, 7, 5, 10, 3, 3, 1, 1, 2, 2, 2, 2, 2, 2, 5), leaky},

@@ -30,7 +30,8 @@ const T* pad_rows(const ConvExtents& e, const T* x, int first, int end, int wide
   const int rows = (end - 1 - first) * e.sh + (e.kh - 1) * e.dh + 1;
   const std::size_t c = static_cast<std::size_t>(e.c);
   const std::size_t line = static_cast<std::size_t>(wide) * c;
-  const int kept = std::min(e.w, wide - e.left);  // columns of the image that any window reaches
+  const int before = std::min(e.left, wide);      // a stride may be longer than what is left of the padding
+  const int kept = std::min(e.w, wide - before);  // columns of the image that any window reaches
   for (int r = 0; r < rows; ++r) {
     T* to = out + static_cast<std::size_t>(r) * line;
     const int y = first * e.sh + r - e.top;
@@ -38,7 +39,7 @@ const T* pad_rows(const ConvExtents& e, const T* x, int first, int end, int wide
       std::fill_n(to, line, T{});
       continue;
     }
-    const std::size_t left = static_cast<std::size_t>(e.left) * c;
+    const std::size_t left = static_cast<std::size_t>(before) * c;
     const std::size_t middle = static_cast<std::size_t>(kept) * c;
     std::fill_n(to, left, T{});
     std::memcpy(to + left, x + static_cast<std::size_t>(y) * static_cast<std::size_t>(e.w) * c, middle * sizeof(T));
