@@ -44,10 +44,8 @@ inline constexpr bool bf16_is_fast = true;
 inline constexpr bool bf16_is_fast = false;
 #endif
 
-template <class T>
-struct AcceleratorOf<Bf16<Cpu>, T> : AcceleratorOf<Cpu, T> {
-  static_assert(std::is_same_v<T, float>, "graft: Model<Net, Bf16<Cpu>> has float weights; leave the scalar type out.");
-};
+template <>
+struct AcceleratorOf<Bf16<Cpu>, float> : AcceleratorOf<Cpu, float> {};
 
 namespace detail {
 /// Says, once, that bf16 brings no speed here.
