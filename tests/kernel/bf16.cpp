@@ -122,8 +122,9 @@ TEST_CASE("convolution in bf16 is the plain loop's but for rounding", "[bf16]") 
     INFO(k.name);
     const ConvExtents& e = k.e;
     const Inputs in(k);
-    const Naive want = naive(k, in.x, in.w, in.b, in.dy,
-                             [](double y) { return static_cast<double>(static_cast<float>(bf16(static_cast<float>(y)))); });
+    const PlainLoop want = plain_loop(k, in.x, in.w, in.b, in.dy, [](double y) {
+      return static_cast<double>(static_cast<float>(bf16(static_cast<float>(y))));
+    });
     const Results have = run(k, in);
     std::vector<double> y(want.y.size()), dx(in.x.size()), dw(in.w.size()), db(in.b.size(), 2.0), z(want.dz.size());
     each_product(e, [&](std::size_t i, std::size_t j, std::size_t o) {

@@ -54,7 +54,7 @@ void compare(double tolerance) {
   for (const Case& k : cases()) {
     INFO(k.name);
     const Inputs<T> in(k.e, k.epilogue.pool);
-    const Naive want = naive(k, in.x, in.w, in.b, in.dy, [](double y) { return y; });
+    const PlainLoop want = plain_loop(k, in.x, in.w, in.b, in.dy, [](double y) { return y; });
     const Results<T> have = run(k, in);
     if (!want.y.empty()) CHECK(reference::distance(have.y, want.y) < tolerance);
     CHECK(reference::distance(have.dx, want.dx) < tolerance);

@@ -130,22 +130,22 @@ void each_product(const ConvExtents& e, F&& f) {
           }
 }
 
-struct Naive {
+struct PlainLoop {
   std::vector<double> y, dz, dx, dw, db;  ///< dz: the gradient of the convolution's own output
   std::vector<std::uint8_t> argmax;
 };
 
 /// stored(y): what an output is kept as.
 template <class T, class Stored>
-Naive naive(const Case& k, const std::vector<T>& x, const std::vector<T>& w, const std::vector<T>& b, const std::vector<T>& dy,
-            Stored&& stored) {
+PlainLoop plain_loop(const Case& k, const std::vector<T>& x, const std::vector<T>& w, const std::vector<T>& b,
+                     const std::vector<T>& dy, Stored&& stored) {
   const ConvExtents& e = k.e;
   const std::size_t oc = static_cast<std::size_t>(e.oc);
   std::vector<double> z(output_size(e, false));
   for (std::size_t i = 0; i < z.size(); ++i) z[i] = k.bias ? static_cast<double>(b[i % oc]) : 0.0;
   each_product(
       e, [&](std::size_t i, std::size_t j, std::size_t o) { z[o] += static_cast<double>(x[i]) * static_cast<double>(w[j]); });
-  Naive out;
+  PlainLoop out;
   std::vector<double>& dz = out.dz;
   dz.resize(z.size());
   out.y.resize(output_size(e, k.epilogue.pool));
