@@ -37,7 +37,7 @@ TEST_CASE("Wdgrl improves two Gaussians that source-only fails", "[transfer][toy
     CHECK(toy::accuracy(
               problem,
               [&](auto& features, auto& labels) {
-                return Wdgrl{features, labels, critic, {.critic_rate = 0.01}};
+                return Wdgrl{features, labels, critic, {.lambda = {1.0, 10.0}, .critic_rate = 0.01}};
               },
               problem.options(60)) > 0.95);
   }
@@ -131,7 +131,7 @@ TEST_CASE("Wdgrl: a run that was stopped goes on to the same bits", "[transfer]"
       options.target_test.reset();
       options.checkpoint = scratch / (stop ? "a" : "b");
       options.resume = resume;
-      Wdgrl method{nets.features, nets.labels, nets.critic, {.critic_rate = 0.01}};
+      Wdgrl method{nets.features, nets.labels, nets.critic, {.lambda = {1.0, 10.0}, .critic_rate = 0.01}};
       method.fit(problem.source, problem.target.without_labels(), options, callbacks...);
     };
     struct Stop {
