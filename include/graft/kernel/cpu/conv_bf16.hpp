@@ -86,8 +86,8 @@ inline void conv2d_weights_pairs(const ConvExtents& e, const bf16* x, const bf16
   const bool merged = e.dw == 1 || e.kw == 1;
   const int run = merged ? e.kw * e.c : e.c;
   const int depth = e.kh * e.kw * e.c, panels = panel_count<T>(e.oc);
-  const std::ptrdiff_t weight_part = static_cast<std::ptrdiff_t>(depth) * padded<T>(e.oc);
-  const std::ptrdiff_t part_size = weight_part + padded<T>(e.oc);
+  const Gather shape{.n = e.n, .out_c = e.oc, .in_c = e.c, .kh = e.kh, .kw = e.kw};
+  const std::ptrdiff_t weight_part = PartSize<T>(shape).weights, part_size = PartSize<T>(shape).all;
   const bool together = panels == 1 || (e.n >= fixed_chunks && weight_part * 4 <= 786432);
   const int shares = together ? 1 : panels;
   const int parts = !together && depth * max_vectors * lanes<T> * 4 > 65536 ? e.kh : 1;
@@ -97,7 +97,6 @@ inline void conv2d_weights_pairs(const ConvExtents& e, const bf16* x, const bf16
   const std::ptrdiff_t in_size = static_cast<std::ptrdiff_t>(e.h) * e.w * e.c;
   const int shrink = epilogue.pool ? 2 : 1;
   const std::ptrdiff_t out_size = static_cast<std::ptrdiff_t>(e.oh / shrink) * (e.ow / shrink) * e.oc;
-  const Gather shape{.n = e.n, .out_c = e.oc, .in_c = e.c, .kh = e.kh, .kw = e.kw};
   const int widest = panel_at<T>(shape, 0).vectors * lanes<T>;
   const PairBlocks b = pair_blocks(e, shrink, widest);
   const int across = (e.ow + 1) / 2;  // pairs of a row of the output
@@ -189,28 +188,7 @@ inline void conv2d_weights_pairs(const ConvExtents& e, const bf16* x, const bf16
       },
       worth);
 
-  if (dw != nullptr) {
-    const int blocks = std::min(depth, fixed_chunks);
-    parallel_for(
-        panels * blocks,
-        [&](int task) {
-          const Panel panel = panel_at<T>(shape, task / blocks);
-          const Range rows = chunk(depth, blocks, task % blocks);
-          const int width = panel.vectors * lanes<T>;
-          for (int k = 0; k < chunks; ++k) {
-            for (std::ptrdiff_t row = rows.begin; row < rows.end; ++row) {
-              const T* from = partial + k * part_size + panel.packed + row * width;
-              T* to = dw + row * e.oc + panel.column;
-              for_panel_channels<T>(panel.real, [&](int c) { to[c] += from[c]; });
-            }
-          }
-        },
-        worth && part_size * chunks > 65536);
-  }
-  for (int k = 0; k < chunks && db != nullptr; ++k) {
-    const T* from = partial + k * part_size + weight_part;
-    for (int c = 0; c < e.oc; ++c) db[c] += from[c];
-  }
+  add_parts(shape, chunks, partial, worth, dw, db);
 }
 
 /// The same of a product: its pixels, which follow one another whatever their sample, as rows of 64.

@@ -113,24 +113,21 @@ const E* pack_weights(const Gather& g, const T* w, bool worth) {
   const int cg = g.transposed ? g.group_out() : g.group_in();
   const int oc = g.transposed ? g.in_c : g.out_c;
   const int og = oc / g.groups;
-  const int taps = g.kh * (g.unit > 1 ? g.passes() : g.kw);  // merged pairs go from tap to tap
+  const int slots = g.passes() * g.kh;  // a slot: the steps of one (pass, ky)
   E* packed =
       workspace<E>(Work::pack_b, static_cast<std::size_t>(g.depth()) * static_cast<std::size_t>(padded<T>(g.group_out())) *
                                      static_cast<std::size_t>(g.groups));
   parallel_for(
-      panels * taps,
+      panels * slots,
       [&](int task) {
-        const Panel panel = panel_at<T>(g, task / taps);
-        const int slot = task % taps;  // in the order of the passes: kx outside when they are apart
-        const int tap = taps < g.kh * g.kw ? slot * g.kw : g.merged ? slot : slot % g.kh * g.kw + slot / g.kh;
-        const T* from = w + static_cast<std::ptrdiff_t>(tap) * cg * oc + panel.group * og;
-        const int rows = taps < g.kh * g.kw ? g.numbers() : g.group_in();
-        E* to = packed + panel.packed +
-                static_cast<std::ptrdiff_t>(slot) * ((rows + g.unit - 1) / g.unit * g.unit) * panel.vectors * lanes<T>;
+        const Panel panel = panel_at<T>(g, task / slots);
+        const int slot = task % slots, pass = slot / g.kh, ky = slot % g.kh;
+        const T* from = w + (static_cast<std::ptrdiff_t>(ky) * g.kw + pass) * cg * oc + panel.group * og;
+        E* to = packed + panel.packed + static_cast<std::ptrdiff_t>(slot) * g.run() * g.unit * panel.vectors * lanes<T>;
         if (g.transposed) {
           pack_steps_transposed(og, panel.real, panel.vectors, from + static_cast<std::ptrdiff_t>(panel.column) * oc, oc, to);
         } else {
-          pack_steps(rows, panel.real, panel.vectors, from + panel.column, oc, to);
+          pack_steps(g.numbers(), panel.real, panel.vectors, from + panel.column, oc, to);
         }
       },
       worth && g.depth() * g.group_out() > 16384);

@@ -51,6 +51,44 @@ WeightsWay weights_way(const ConvExtents& e) {
   return way;
 }
 
+/// How the sums of one part of the batch lie: those of all panels, then the bias's.
+template <class T>
+struct PartSize {
+  std::ptrdiff_t weights, all;
+  explicit PartSize(const Gather& g)
+      : weights(static_cast<std::ptrdiff_t>(g.depth()) * padded<T>(g.group_out()) * g.groups),
+        all(weights + static_cast<std::ptrdiff_t>(padded<T>(g.group_out())) * g.groups) {}
+};
+
+/// dw and db (null: not wanted) += the sums of the parts of the batch, in their order.
+template <class T>
+void add_parts(const Gather& g, int parts, const T* partial, bool worth, T* dw, T* db) {
+  const PartSize<T> size(g);
+  const int og = g.group_out(), depth = g.depth();
+  if (dw != nullptr) {
+    const int blocks = std::min(depth, fixed_chunks);
+    parallel_for(
+        g.groups * panel_count<T>(og) * blocks,
+        [&](int task) {
+          const Panel panel = panel_at<T>(g, task / blocks);
+          const Range rows = chunk(depth, blocks, task % blocks);
+          const int width = panel.vectors * lanes<T>;
+          for (int k = 0; k < parts; ++k) {
+            for (std::ptrdiff_t row = rows.begin; row < rows.end; ++row) {
+              const T* from = partial + k * size.all + panel.packed + row * width;
+              T* to = dw + row * g.out_c + panel.group * og + panel.column;
+              for_panel_channels<T>(panel.real, [&](int c) { to[c] += from[c]; });
+            }
+          }
+        },
+        worth && size.all * parts > 65536);
+  }
+  for (int k = 0; k < parts && db != nullptr; ++k) {
+    const T* from = partial + k * size.all + size.weights;
+    for (int c = 0; c < g.out_c; ++c) db[c] += from[c / og * padded<T>(og) + c % og];
+  }
+}
+
 /// dw += x (correlated with) g, db += sum of g, where g is the gradient of the convolution's own output, as expand_gradient
 /// makes it.
 template <class T>
@@ -61,7 +99,6 @@ void conv2d_weights(const ConvExtents& e, const T* x, const T* y, const std::uin
   const int panels = way.panels, shares = way.shares, parts = way.parts, chunks = way.chunks;
   const int cg = e.c / e.groups;
   const int og = e.oc / e.groups;
-  const int depth = e.kh * e.kw * cg;
   const int in_w = copy ? (e.ow - 1) * e.sw + (e.kw - 1) * e.dw + 1 : e.w;
   const std::ptrdiff_t in_size = static_cast<std::ptrdiff_t>(e.h) * e.w * e.c;
   const std::ptrdiff_t out_size = epilogue.pool ? static_cast<std::ptrdiff_t>(e.oh / 2) * (e.ow / 2) * e.oc
@@ -76,8 +113,7 @@ void conv2d_weights(const ConvExtents& e, const T* x, const T* y, const std::uin
                      .groups = e.groups,
                      .kh = e.kh,
                      .kw = e.kw};
-  const std::ptrdiff_t weight_part = static_cast<std::ptrdiff_t>(depth) * padded<T>(og) * e.groups;
-  const std::ptrdiff_t part_size = weight_part + static_cast<std::ptrdiff_t>(padded<T>(og)) * e.groups;
+  const std::ptrdiff_t weight_part = PartSize<T>(shape).weights, part_size = PartSize<T>(shape).all;
   T* partial = workspace<T>(Work::partial, static_cast<std::size_t>(part_size * chunks));
   const int wanted = dw != nullptr ? parts : 1;
 
@@ -203,30 +239,7 @@ void conv2d_weights(const ConvExtents& e, const T* x, const T* y, const std::uin
       },
       worth);
 
-  if (dw != nullptr) {
-    const int blocks = std::min(depth, fixed_chunks);
-    parallel_for(
-        panels * blocks,
-        [&](int task) {
-          const Panel panel = panel_at<T>(shape, task / blocks);
-          const Range rows = chunk(depth, blocks, task % blocks);
-          const int width = panel.vectors * lanes<T>;
-          for (int k = 0; k < chunks; ++k) {
-            for (std::ptrdiff_t row = rows.begin; row < rows.end; ++row) {
-              const T* from = partial + k * part_size + panel.packed + row * width;
-              T* to = dw + row * e.oc + panel.group * og + panel.column;
-              for_panel_channels<T>(panel.real, [&](int c) { to[c] += from[c]; });
-            }
-          }
-        },
-        worth && part_size * chunks > 65536);
-  }
-  if (db != nullptr) {
-    for (int k = 0; k < chunks; ++k) {
-      const T* from = partial + k * part_size + weight_part;
-      for (int c = 0; c < e.oc; ++c) db[c] += from[c / og * padded<T>(og) + c % og];
-    }
-  }
+  add_parts(shape, chunks, partial, worth, dw, db);
 }
 
 }  // namespace detail
