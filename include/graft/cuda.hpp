@@ -71,12 +71,10 @@ class CudaAccelerator final : public Accelerator<T> {
   }
   void give(void* data) const noexcept override { cuda::release(data); }
   void synchronise() const override { cuda::synchronize(); }
+  void submit() const override { cuda::submit(); }
 
-  void upload(std::size_t bytes, const void* from, void* to) const override { cuda::copy(Cuda{}, bytes, from, to); }
-  void fetch(std::size_t bytes, const void* from, void* to) const override {
-    cuda::copy(Cuda{}, bytes, from, to);
-    cuda::synchronize();
-  }
+  void upload(std::size_t bytes, const void* from, void* to) const override { cuda::upload(Cuda{}, bytes, from, to); }
+  void fetch(std::size_t bytes, const void* from, void* to) const override { cuda::fetch(Cuda{}, bytes, from, to); }
   void copy(std::size_t count, const T* from, T* to) const override { cuda::copy(Cuda{}, count * sizeof(T), from, to); }
   void fill(std::size_t count, T value, T* y) const override { cuda::fill(Cuda{}, count, value, y); }
   void add_scaled(std::size_t count, T scale, const T* x, T* y) const override { cuda::add_scaled(Cuda{}, count, scale, x, y); }

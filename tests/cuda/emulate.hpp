@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <numeric>
@@ -246,16 +247,21 @@ void launch_now(void (*kernel)(P...), dim3 grid, dim3 shape, P... arguments) {
   }
 }
 
-/// Runs kernel<<<grid, shape>>>(arguments...).
+/// Runs kernel<<<grid, shape>>>(arguments...), now or later.
+inline void run_or_keep(std::function<void()> what) {
+  if (later)
+    asked().queue.push_back(std::move(what));
+  else
+    what();
+}
 template <class... P>
 void launch(void (*kernel)(P...), dim3 grid, dim3 shape, P... arguments) {
-  if (later)
-    asked().emplace_back([=] { launch_now<P...>(kernel, grid, shape, arguments...); });
-  else
-    launch_now<P...>(kernel, grid, shape, arguments...);
+  run_or_keep([=] { launch_now<P...>(kernel, grid, shape, arguments...); });
 }
 
 }  // namespace emulate
+
+#include "cuda/emulated_graph.hpp"
 
 inline void __syncthreads(emulate::Where where = {__builtin_FILE(), __builtin_LINE()}) {
   emulate::block.stand(emulate::State::at_barrier, where);

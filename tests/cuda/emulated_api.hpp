@@ -4,6 +4,7 @@
 #include "cuda/later.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -14,7 +15,8 @@ enum cudaError_t {
   cudaErrorInsufficientDriver = 35,
   cudaErrorNoDevice = 100,
   cudaErrorNoKernelImageForDevice = 209,
-  cudaErrorIllegalAddress = 700
+  cudaErrorIllegalAddress = 700,
+  cudaErrorNotSupported = 801
 };
 using cudaStream_t = struct EmulatedStream*;
 enum cudaMemcpyKind { cudaMemcpyDefault = 4 };
@@ -28,6 +30,7 @@ struct Device {
   cudaError_t fault = cudaSuccess;
   int count = 1;
   int major = 9, minor = 0;
+  bool makes_graphs = true;
   std::size_t total = std::size_t{1} << 32, used = 0;
 };
 inline Device device;
@@ -84,11 +87,27 @@ inline cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes
   emulate::copy(to, from, bytes);
   return cudaSuccess;
 }
-inline cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t) {
-  if (emulate::later)
-    emulate::asked().emplace_back([=] { std::memset(to, value, bytes); });
-  else
-    std::memset(to, value, bytes);
+
+// ---- memory of the host that the device reads, and events, which tell how far a stream has come
+// ------------------------------
+inline constexpr unsigned cudaHostAllocDefault = 0, cudaEventDisableTiming = 2;
+inline cudaError_t cudaHostAlloc(void** to, std::size_t bytes, unsigned) { return emulate::take(to, bytes); }
+inline cudaError_t cudaFreeHost(void* memory) { return cudaFree(memory); }
+using cudaEvent_t = std::uint64_t*;
+inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+  *event = new std::uint64_t{0};
+  return cudaSuccess;
+}
+inline cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  delete event;
+  return cudaSuccess;
+}
+inline cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t) {
+  *event = emulate::asked().begun + emulate::asked().queue.size();
+  return cudaSuccess;
+}
+inline cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  emulate::run_until(*event);
   return cudaSuccess;
 }
 inline const char* cudaGetErrorString(cudaError_t error) {

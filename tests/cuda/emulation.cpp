@@ -87,8 +87,10 @@ TEST_CASE("emulation: a late device has done nothing before it is waited for", "
   device::Array<float> x(4, 1.0f), y(4, 0.0f);
   float from_host = 5.0f;
   graft::cuda::fill(graft::Cuda{}, 3, 2.0f, x.data());
-  graft::cuda::copy(graft::Cuda{}, sizeof(float), &from_host, y.data());
+  graft::cuda::upload(graft::Cuda{}, sizeof(float), &from_host, y.data());
   from_host = 6.0f;
+  CHECK(x.data()[0] == 1.0f);  // kept back
+  graft::cuda::submit();
   CHECK(x.data()[0] == (emulate::later ? 1.0f : 2.0f));
   CHECK(y.data()[0] == (emulate::later ? 0.0f : 5.0f));
   CHECK(x.get() == std::vector<float>{2.0f, 2.0f, 2.0f, 1.0f});

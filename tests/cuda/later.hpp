@@ -3,6 +3,7 @@
 /// for it, as late as a real device may. A host that reads too early finds the old numbers, one that overwrites too early
 /// spoils what was asked for.
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
@@ -15,18 +16,26 @@ namespace emulate {
 
 inline const bool later = std::getenv("GRAFT_EMULATE_LATER") != nullptr;
 
-/// The calling thread's stream. It outlives all that the thread holds, which is given back through it.
-inline std::deque<std::function<void()>>& asked() {
-  thread_local auto* const queue = new std::deque<std::function<void()>>;
-  return *queue;
+/// The calling thread's stream.
+struct Asked {
+  std::deque<std::function<void()>> queue;
+  std::uint64_t begun = 0;  ///< that are no longer in the queue
+};
+/// It outlives all that the thread holds, which is given back through it.
+inline Asked& asked() {
+  thread_local auto* const stream = new Asked;
+  return *stream;
 }
-inline void run_all() {
-  while (!asked().empty()) {
-    const std::function<void()> next = std::move(asked().front());
-    asked().pop_front();
+/// Runs the first `count` of all that was ever asked for.
+inline void run_until(std::uint64_t count) {
+  while (!asked().queue.empty() && asked().begun < count) {
+    const std::function<void()> next = std::move(asked().queue.front());
+    asked().queue.pop_front();
+    ++asked().begun;
     next();
   }
 }
+inline void run_all() { run_until(~std::uint64_t{0}); }
 
 /// Which memory is the device's.
 class Blocks {
@@ -59,13 +68,13 @@ inline void copy(void* to, const void* from, std::size_t bytes) {
   if (!later) {
     std::memmove(to, from, bytes);
   } else if (!blocks.hold(from)) {
-    asked().emplace_back(
+    asked().queue.emplace_back(
         [to, kept = std::string(static_cast<const char*>(from), bytes)] { std::memcpy(to, kept.data(), kept.size()); });
   } else if (!blocks.hold(to)) {
     run_all();
     std::memcpy(to, from, bytes);
   } else {
-    asked().emplace_back([=] { std::memmove(to, from, bytes); });
+    asked().queue.emplace_back([=] { std::memmove(to, from, bytes); });
   }
 }
 

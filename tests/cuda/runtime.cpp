@@ -72,12 +72,12 @@ TEST_CASE("cuda: a kernel that fails is an error that names it, and the next one
   Array<float> x(8, 1.0f);
   emulate::device.fault = cudaErrorIllegalAddress;
   CHECK_THROWS_WITH(
-      cuda::scale_by(Cuda{}, 8, 2.0f, x.data()),
+      (cuda::scale_by(Cuda{}, 8, 2.0f, x.data()), cuda::submit()),
       "cuda: scale_by failed: an illegal memory access was encountered (error 700); what was computed since the last "
       "synchronisation is lost, and compute-sanitizer tells which access was wrong.");
   emulate::device.fault = cudaErrorNoKernelImageForDevice;
   CHECK_THROWS_WITH(
-      cuda::scale_by(Cuda{}, 8, 2.0f, x.data()),
+      (cuda::scale_by(Cuda{}, 8, 2.0f, x.data()), cuda::submit()),
       "cuda: this build holds no code for the GPU (emulated); build graft with CMAKE_CUDA_ARCHITECTURES set to the "
       "GPU's own.");
   emulate::device.fault = cudaErrorIllegalAddress;

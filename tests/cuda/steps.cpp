@@ -127,7 +127,7 @@ TEST_CASE("cuda: vectors and single numbers") {
   cuda::clear(Cuda{}, 1000 * sizeof(double), to.data());
   check([&](std::size_t) { return 0.0; });
   cuda::copy(Cuda{}, 400 * sizeof(double), from.data(), to.data());
-  cuda::copy(Cuda{}, 600 * sizeof(double), y.data(), to.data() + 400);  // from the host
+  cuda::upload(Cuda{}, 600 * sizeof(double), y.data(), to.data() + 400);
   check([&](std::size_t i) { return i < 400 ? x[i] : y[i - 400]; });
   Array<double> b(1, 5.0);
   const double* none = nullptr;

@@ -23,7 +23,9 @@ class DeviceLosses;
 template <class T>
 class Accelerator : public DeviceMemory {
  public:
-  /// `bytes` from anywhere to the device. The host's copy may be changed when this returns.
+  /// Begins what was asked for so far, as one piece where the device can: a step ends with it. Waits for nothing.
+  virtual void submit() const = 0;
+  /// `bytes` from the host to the device. The host's copy may be changed when this returns.
   virtual void upload(std::size_t bytes, const void* from, void* to) const = 0;
   /// `bytes` to the host, which are there when this returns.
   virtual void fetch(std::size_t bytes, const void* from, void* to) const = 0;

@@ -47,12 +47,23 @@ void release(void* memory) noexcept;
 /// Starts to move managed memory to the device (or to the host); only a hint.
 void prefetch(const void* memory, std::size_t bytes, bool to_device);
 
-/// Waits for all that the calling thread launched, after which the host may read what kernels wrote. Throws Error for a kernel
+/// Kernels are kept back until submit(), synchronize() or a copy to the host asks for them, and are played as one CUDA graph
+/// when the same row of kernels has come before: an optimiser's step ends with submit().
+void submit();
+/// Waits for all that the calling thread asked for, after which the host may read what kernels wrote. Throws Error for a kernel
 /// that failed, and for a label out of range that a loss met on the way.
 void synchronize();
-/// The calling thread's stream (a cudaStream_t), not the default one; made at the first call.
+/// The calling thread's stream (a cudaStream_t), not the default one; made at the first call. What was asked for before is
+/// submitted.
 void* stream();
-/// Kernels that the calling thread has launched so far: what a test counts to know that the device did the work.
+/// Kernels that the calling thread has asked for so far: what a test counts to know that the device did the work.
 std::uint64_t launches() noexcept;
+/// What became of the calling thread's rows of kernels.
+struct Replays {
+  std::uint64_t graphs = 0;   ///< made
+  std::uint64_t replays = 0;  ///< rows that were played as a graph
+  std::uint64_t changed = 0;  ///< kernels in them whose arguments were not those of the time before
+};
+Replays replays() noexcept;
 
 GRAFT_CUDA_END

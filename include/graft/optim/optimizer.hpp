@@ -220,6 +220,7 @@ class Optimizer {
       if (block.rates.empty()) continue;
       static_cast<Rule&>(*this).apply_on(*device_, block.flat.of(block.parameters, block.rates), clip, block.state);
     }
+    device_->submit();
   }
 
   std::vector<Block> blocks_;

@@ -13,6 +13,7 @@
 #endif
 
 #include <cstddef>
+#include <type_traits>
 
 GRAFT_CUDA_BEGIN
 namespace detail {
@@ -28,10 +29,20 @@ T* room(Room use, std::size_t count) {
   return static_cast<T*>(room(use, count * sizeof(T)));
 }
 
-/// Throws Error when the launch of `kernel` failed, and counts it.
-void launched(const char* kernel);
-/// Throws Error when the call `what` failed.
-void succeeded(const char* what, cudaError_t error);
+/// One launch as it is kept until its turn.
+struct Launch {
+  const char* name = nullptr;  ///< for errors; a literal
+  const void* kernel = nullptr;
+  dim3 grid;
+  unsigned threads = 0;
+  int count = 0;          ///< of arguments
+  std::size_t first = 0;  ///< where a Sequence has them
+};
+/// Asks for a launch on the calling thread's stream; its arguments are copied. Whether it failed shows when it is played:
+/// submit(), synchronize().
+void ask(const Launch& launch, const void* const* arguments, const std::size_t* sizes);
+/// Throws Error when `what`, a kernel's name or a call's, gave an error.
+void expect(const char* what, cudaError_t error);
 
 /// What a kernel has to complain of; synchronize() turns it into an Error. The first row wins.
 struct Complaint {
@@ -41,19 +52,21 @@ struct Complaint {
 };
 Complaint* complaint();  ///< the calling thread's, in managed memory
 
-/// kernel<<<grid, threads>>>(arguments...) on the calling thread's stream; an empty grid launches nothing. `name` is for
-/// errors.
+/// kernel<<<grid, threads>>>(arguments...) on the calling thread's stream; an empty grid launches nothing. `name`, a literal,
+/// is for errors.
 template <class... P, class... A>
 void launch(const char* name, void (*kernel)(P...), dim3 grid, int threads, const A&... arguments) {
+  static_assert((std::is_trivially_copyable_v<P> && ...));
   if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
-  const dim3 shape(static_cast<unsigned>(threads));
-#if defined(__CUDACC__)
-  kernel<<<grid, shape, 0, static_cast<cudaStream_t>(stream())>>>(static_cast<P>(arguments)...);
-#else
-  stream();
-  emulate::launch<P...>(kernel, grid, shape, static_cast<P>(arguments)...);
+#if defined(GRAFT_CUDA_EMULATED)
+  emulate::introduce<P...>(kernel);
 #endif
-  launched(name);
+  [&](const P&... as_taken) {
+    const void* at[] = {&as_taken..., nullptr};
+    const std::size_t sizes[] = {sizeof(P)..., 0};
+    ask({name, reinterpret_cast<const void*>(kernel), grid, static_cast<unsigned>(threads), static_cast<int>(sizeof...(P))}, at,
+        sizes);
+  }(static_cast<P>(arguments)...);
 }
 
 inline unsigned blocks_for(std::ptrdiff_t count, std::ptrdiff_t each) {

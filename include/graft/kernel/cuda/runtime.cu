@@ -1,7 +1,12 @@
 /// \file runtime.cu  The runtime of core/cuda.hpp.
 #include "graft/kernel/cuda/launch.cuh"
+#include "graft/kernel/cuda/replay.cuh"
+#include "graft/kernel/cuda/vectors.hpp"
 
 #include <algorithm>
+#include <cstdlib>
+#include <exception>
+#include <utility>
 
 GRAFT_CUDA_BEGIN
 namespace detail {
@@ -11,8 +16,22 @@ namespace detail {
 #endif
 
 namespace {
-/// What a thread holds: its stream, its temporary memory and its complaint. Memory of the device is left to the end of the
-/// process where the driver is gone first: errors of giving it back are not heard.
+/// Launches that are kept before they are played without being asked for.
+constexpr std::size_t most_kept = 4096;
+/// Bytes from the host beyond which they are not staged, but copied by the driver at once.
+constexpr std::size_t most_staged = std::size_t{16} << 20;
+
+/// GRAFT_CUDA_GRAPHS=0: every kernel is launched at once, as a debugger or sanitizer wants it.
+bool graphs_wanted() {
+  static const bool wanted = [] {
+    const char* said = std::getenv("GRAFT_CUDA_GRAPHS");
+    return said == nullptr || std::strcmp(said, "0") != 0;
+  }();
+  return wanted;
+}
+
+/// What a thread holds: its stream, what is asked for, its temporary memory and its complaint. Memory of the device is left to
+/// the end of the process where the driver is gone first: errors of giving it back are not heard.
 struct Holdings {
   cudaStream_t stream = nullptr;
   bool made = false;
@@ -20,17 +39,28 @@ struct Holdings {
   std::size_t bytes[static_cast<int>(Room::count)] = {};
   Complaint* complaint = nullptr;
   std::uint64_t launches = 0;
+  Sequence asked;
+  Player player;
+  Staging staging;
+  Replays replays;
+  std::exception_ptr failure;  ///< of a place that may not throw
   Holdings() = default;
   Holdings(const Holdings&) = delete;
   Holdings& operator=(const Holdings&) = delete;
-  ~Holdings() {
-    for (void* memory : rooms) {
-      if (memory != nullptr) cudaFree(memory);
-    }
-    if (complaint != nullptr) cudaFree(complaint);
-    if (stream != nullptr) cudaStreamDestroy(stream);
-  }
+  ~Holdings();
 };
+/// Outlives the thread's Holdings: memory may be given back after them.
+thread_local bool holdings_are_gone = false;
+
+Holdings::~Holdings() {
+  if (made) cudaStreamSynchronize(stream);
+  for (void* memory : rooms) {
+    if (memory != nullptr) cudaFree(memory);
+  }
+  if (complaint != nullptr) cudaFree(complaint);
+  if (stream != nullptr) cudaStreamDestroy(stream);
+  holdings_are_gone = true;
+}
 Holdings& holdings() {
   thread_local Holdings own;
   return own;
@@ -59,6 +89,26 @@ int capability() {
   fail("cuda: ", what, " of ", megabytes(bytes), " needs more than the ", megabytes(left),
        " that the GPU has free; take a smaller batch or model, or end other programs on it.");
 }
+cudaStream_t own_stream() {
+  Holdings& own = holdings();
+  if (!own.made) {
+    require_device();
+    check("making a stream", cudaStreamCreateWithFlags(&own.stream, cudaStreamNonBlocking));
+    own.made = true;
+  }
+  return own.stream;
+}
+/// Plays what was asked for. What fails is forgotten, not tried again.
+void play() {
+  Holdings& own = holdings();
+  if (own.asked.empty()) return;
+  struct Forget {
+    Sequence& asked;
+    ~Forget() { asked.clear(); }
+  } forget{own.asked};
+  own.player.play(own.asked, own.stream, own.replays);
+  own.staging.turn(own.stream);
+}
 }  // namespace
 
 void* room(Room use, std::size_t bytes) {
@@ -66,8 +116,9 @@ void* room(Room use, std::size_t bytes) {
   void*& memory = own.rooms[static_cast<int>(use)];
   std::size_t& held = own.bytes[static_cast<int>(use)];
   if (held >= bytes && memory != nullptr) return memory;
-  stream();
+  own_stream();
   if (memory != nullptr) {  // a kernel may still use it
+    play();
     check("waiting for the GPU", cudaStreamSynchronize(own.stream));
     cudaFree(memory);
     memory = nullptr;
@@ -86,13 +137,15 @@ void* room(Room use, std::size_t bytes) {
   return memory;
 }
 
-void launched(const char* kernel) {
-  const cudaError_t error = cudaGetLastError();
-  if (error != cudaSuccess) fail_with(kernel, error);
-  ++holdings().launches;
-}
+void expect(const char* what, cudaError_t error) { check(what, error); }
 
-void succeeded(const char* what, cudaError_t error) { check(what, error); }
+void ask(const Launch& launch, const void* const* arguments, const std::size_t* sizes) {
+  own_stream();
+  Holdings& own = holdings();
+  own.asked.add(launch, arguments, sizes);
+  ++own.launches;
+  if (!graphs_wanted() || own.asked.size() >= most_kept) play();
+}
 
 Complaint* complaint() {
   Holdings& own = holdings();
@@ -157,7 +210,7 @@ const char* architectures() noexcept { return GRAFT_CUDA_ARCHITECTURES; }
 
 void* allocate(std::size_t bytes) {
   if (bytes == 0) return nullptr;
-  stream();
+  detail::own_stream();
   std::size_t left = 0, all = 0;
   detail::check("reading the GPU's memory", cudaMemGetInfo(&left, &all));
   if (bytes > left) detail::too_little("an array", bytes, left);
@@ -184,6 +237,13 @@ void* allocate(std::size_t bytes) {
 
 void release(void* memory) noexcept {
   if (memory == nullptr) return;
+  if (!detail::holdings_are_gone) {
+    try {
+      detail::play();  // what was asked for may use it
+    } catch (...) {
+      detail::holdings().failure = std::current_exception();
+    }
+  }
   cudaFree(memory);  // waits for the device
   cudaGetLastError();
 }
@@ -191,7 +251,7 @@ void release(void* memory) noexcept {
 void prefetch([[maybe_unused]] const void* memory, [[maybe_unused]] std::size_t bytes, [[maybe_unused]] bool to_device) {
 #if defined(__CUDACC__)
   if (memory == nullptr || bytes == 0) return;
-  const cudaStream_t on = static_cast<cudaStream_t>(stream());
+  const cudaStream_t on = detail::own_stream();
 #if CUDART_VERSION >= 13000
   cudaMemLocation place{};
   place.type = to_device ? cudaMemLocationTypeDevice : cudaMemLocationTypeHost;
@@ -204,9 +264,15 @@ void prefetch([[maybe_unused]] const void* memory, [[maybe_unused]] std::size_t 
 #endif
 }
 
+void submit() {
+  if (detail::holdings().made) detail::play();
+}
+
 void synchronize() {
   detail::Holdings& own = detail::holdings();
-  if (!own.made) return;  // nothing was launched
+  if (!own.made) return;  // nothing was asked for
+  if (own.failure) std::rethrow_exception(std::exchange(own.failure, nullptr));
+  detail::play();
   detail::check("a kernel", cudaStreamSynchronize(own.stream));
   if (own.complaint != nullptr && own.complaint->row != detail::Complaint{}.row) {
     const detail::Complaint told = *own.complaint;
@@ -217,15 +283,28 @@ void synchronize() {
 }
 
 void* stream() {
-  detail::Holdings& own = detail::holdings();
-  if (!own.made) {
-    require_device();
-    detail::check("making a stream", cudaStreamCreateWithFlags(&own.stream, cudaStreamNonBlocking));
-    own.made = true;
-  }
-  return own.stream;
+  const cudaStream_t own = detail::own_stream();
+  submit();
+  return own;
 }
 
 std::uint64_t launches() noexcept { return detail::holdings().launches; }
+Replays replays() noexcept { return detail::holdings().replays; }
+
+void upload(Cuda, std::size_t bytes, const void* from, void* to) {
+  if (bytes == 0) return;
+  const cudaStream_t on = detail::own_stream();
+  if (bytes <= detail::most_staged) return copy(Cuda{}, bytes, detail::holdings().staging.keep(bytes, from), to);
+  submit();
+  detail::check("copying to the GPU", cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, on));
+}
+void fetch(Cuda, std::size_t bytes, const void* from, void* to) {
+  if (bytes != 0) {
+    const cudaStream_t on = detail::own_stream();
+    submit();
+    detail::check("copying from the GPU", cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, on));
+  }
+  synchronize();
+}
 
 GRAFT_CUDA_END

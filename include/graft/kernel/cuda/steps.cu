@@ -3,14 +3,8 @@
 
 GRAFT_CUDA_BEGIN
 
-void clear(Cuda, std::size_t bytes, void* to) {
-  if (bytes == 0) return;
-  detail::succeeded("clear", cudaMemsetAsync(to, 0, bytes, static_cast<cudaStream_t>(stream())));
-}
-void copy(Cuda, std::size_t bytes, const void* from, void* to) {
-  if (bytes == 0) return;
-  detail::succeeded("copy", cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, static_cast<cudaStream_t>(stream())));
-}
+void clear(Cuda, std::size_t bytes, void* to) { detail::copy_bytes(bytes, nullptr, to); }
+void copy(Cuda, std::size_t bytes, const void* from, void* to) { detail::copy_bytes(bytes, from, to); }
 
 #define GRAFT_INSTANTIATE(T)                                                                                              \
   template void add_scaled<T>(Cuda, std::size_t, T, const T*, T*);                                                        \

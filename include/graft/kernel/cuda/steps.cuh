@@ -4,6 +4,10 @@
 #include "graft/kernel/cuda/reduce.cuh"
 #include "graft/kernel/cuda/vectors.hpp"
 
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
 GRAFT_CUDA_BEGIN
 namespace detail {
 
@@ -29,6 +33,19 @@ struct Fill {
   T number;
   T* y;
   __device__ void operator()(std::ptrdiff_t i) const { y[i] = number; }
+};
+template <std::size_t Unit>
+struct CopyBytes {  ///< from null: zeros
+  const unsigned char* from;
+  unsigned char* to;
+  __device__ void operator()(std::ptrdiff_t i) const {
+    struct alignas(Unit) Word {
+      unsigned char bytes[Unit];
+    } word{};
+    const std::size_t at = static_cast<std::size_t>(i) * Unit;
+    if (from != nullptr) std::memcpy(&word, __builtin_assume_aligned(from + at, Unit), Unit);
+    std::memcpy(__builtin_assume_aligned(to + at, Unit), &word, Unit);
+  }
 };
 template <class T>
 struct CopyRows {
@@ -89,6 +106,18 @@ struct NoteSquares {
   double* squares;
   __device__ void operator()(double sum) const { *squares = add ? *squares + sum : sum; }
 };
+
+/// By a kernel of ours, not the driver's copies: a graph of kernels alone takes any pointer at any time.
+inline void copy_bytes(std::size_t bytes, const void* from, void* to) {
+  const auto each_unit = [&]<std::size_t Unit>(std::integral_constant<std::size_t, Unit>) {
+    each("copy", static_cast<std::ptrdiff_t>(bytes / Unit),
+         CopyBytes<Unit>{static_cast<const unsigned char*>(from), static_cast<unsigned char*>(to)});
+  };
+  const std::size_t all = bytes | reinterpret_cast<std::uintptr_t>(from) | reinterpret_cast<std::uintptr_t>(to);
+  if (all % 16 == 0) return each_unit(std::integral_constant<std::size_t, 16>{});
+  if (all % 4 == 0) return each_unit(std::integral_constant<std::size_t, 4>{});
+  each_unit(std::integral_constant<std::size_t, 1>{});
+}
 
 /// Calls rule(p, g without decay, i, segment) where number i is trained, and empties the gradient.
 template <class T, class Rule>

@@ -23,9 +23,12 @@ template <class T>
 void fill(Cuda, std::size_t count, T number, T* y);
 /// Zeros, by bytes.
 void clear(Cuda, std::size_t bytes, void* to);
-/// Copies bytes between any two of host, device and managed memory, in stream order: rows are joined by two calls. From host
-/// memory that is not pinned it returns when the bytes have been read.
+/// Copies bytes within device or managed memory.
 void copy(Cuda, std::size_t bytes, const void* from, void* to);
+/// Copies bytes from the host's memory, which have been read when this returns.
+void upload(Cuda, std::size_t bytes, const void* from, void* to);
+/// Copies bytes to the host's memory and waits for them.
+void fetch(Cuda, std::size_t bytes, const void* from, void* to);
 /// Rows of one array into another's: channels put together or taken apart, an image into its frame.
 template <class T>
 void copy_rows(Cuda, const RowCopy& how, const T* from, T* to);
