@@ -1,5 +1,5 @@
 #pragma once
-// --device cpu|cuda and --precision f32|bf16: what a program trains on.
+// --device cpu|cuda and --precision f32|tf32|bf16: what a program trains on.
 #include <graft/core/bf16.hpp>
 #include <graft/core/device.hpp>
 #include <graft/core/error.hpp>
@@ -20,11 +20,16 @@ struct NoDevice : graft::Error {
 /// no GPU that it can use.
 void check_device(const std::string& device, bool offered);
 
-/// f(Cpu{}), f(Bf16<Cpu>{}) or f(Cuda{}). A program built without CUDA does not compile the last.
+/// f(Cpu{}) or f(Bf16<Cpu>{}); on a GPU f(Cuda{}), f(Tf32<Cuda>{}) or f(Bf16<Cuda>{}), which a program built without CUDA does
+/// not compile.
 template <class F>
 void on_device([[maybe_unused]] const std::string& device, const std::string& precision, F&& f) {
 #ifdef GRAFT_WITH_CUDA
-  if (device == "cuda") return f(graft::Cuda{});
+  if (device == "cuda") {
+    if (precision == "tf32") return f(graft::Tf32<graft::Cuda>{});
+    if (precision == "bf16") return f(graft::Bf16<graft::Cuda>{});
+    return f(graft::Cuda{});
+  }
 #endif
   precision == "bf16" ? f(graft::Bf16<graft::Cpu>{}) : f(graft::Cpu{});
 }

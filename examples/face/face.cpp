@@ -45,8 +45,8 @@ Session::Session(Options given, About about) : options(std::move(given)), about_
   if (options.lambda < 0.0) options.lambda = synthetic ? about_.synthetic_lambda : about_.lambda;
   if (options.out.empty()) options.out = fs::path("runs") / about_.name;
   check_device(options.device, about_.cuda);
-  if (options.precision == "bf16" && options.device == "cuda")
-    fail("--precision bf16 is for --device cpu; leave one of them out.");
+  if (options.precision == "tf32" && options.device == "cpu")
+    fail("--precision tf32 is for --device cuda; the CPU has f32 and bf16.");
   check_writable(options.out);
 #if defined(__x86_64__) && defined(__GNUC__)
   if (std::string(graft::isa_name) == "simd128" && __builtin_cpu_supports("avx2")) {
@@ -184,8 +184,8 @@ int run(int argc, char** argv, const About& about, const std::function<void(Sess
       ->check(CLI::Range(1, 4096));
   app.add_option("--device", o.device, "cpu or cuda (default cpu)")->check(CLI::IsMember({"cpu", "cuda"}));
   if (about.bf16)
-    app.add_option("--precision", o.precision, "of activations and products: f32 or bf16 (default f32)")
-        ->check(CLI::IsMember({"f32", "bf16"}));
+    app.add_option("--precision", o.precision, "of products: f32, bf16, or on a GPU tf32 (default f32)")
+        ->check(CLI::IsMember({"f32", "tf32", "bf16"}));
   app.add_option("--out", o.out, "folder for results (default runs/" + about.name + ")");
   app.add_flag("--resume", o.resume, "go on from the checkpoints in --out");
   if (!about.methods.empty()) {

@@ -4,6 +4,7 @@
 #include "graft/config.hpp"
 #include "graft/core/accelerator.hpp"
 #include "graft/core/cuda.hpp"
+#include "graft/core/precision.hpp"
 #include "graft/kernel/cuda/layers.hpp"
 #include "graft/kernel/cuda/losses.hpp"
 #include "graft/kernel/cuda/optimizers.hpp"
@@ -116,6 +117,22 @@ struct AcceleratorOf<Cuda, T> {
   static const Accelerator<T>* get() {
     static const detail::CudaAccelerator<T> device;
     return &device;
+  }
+};
+
+/// The same GPU, whose products round. Throws Error where it has no tensor cores for them.
+template <>
+struct AcceleratorOf<Tf32<Cuda>, float> {
+  static const Accelerator<float>* get() {
+    cuda::require_tensor_cores("Tf32");
+    return AcceleratorOf<Cuda, float>::get();
+  }
+};
+template <>
+struct AcceleratorOf<Bf16<Cuda>, float> {
+  static const Accelerator<float>* get() {
+    cuda::require_tensor_cores("Bf16");
+    return AcceleratorOf<Cuda, float>::get();
   }
 };
 

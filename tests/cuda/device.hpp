@@ -3,8 +3,10 @@
 /// the CPU's kernels in both precisions and, emulated, in several orders of threads and blocks.
 #include "graft/core/cuda.hpp"
 #include "graft/core/device.hpp"
+#include "graft/core/precision.hpp"
 #include "kernel/reference.hpp"
 
+#include <cstdint>
 #include <cstring>
 #include <string>
 #include <type_traits>
@@ -16,6 +18,18 @@ namespace device {
 /// one).
 bool set_order(int order);
 
+/// Bits of a float's mantissa that arrays are given: of numbers that a precision can hold its products are exact.
+inline int mantissa = 23;
+inline float rounded(float x) {
+  if (mantissa == 23) return x;
+  const int less = 23 - mantissa;
+  std::uint32_t bits;
+  std::memcpy(&bits, &x, sizeof(x));
+  bits = (bits + (1u << (less - 1))) >> less << less;  // ties go up: which way does not matter here
+  std::memcpy(&x, &bits, sizeof(x));
+  return x;
+}
+
 /// Numbers in managed memory.
 template <class T>
 class Array {
@@ -23,6 +37,9 @@ class Array {
   explicit Array(const std::vector<T>& from)
       : size_(from.size()), data_(static_cast<T*>(graft::cuda::allocate(size_ * sizeof(T)))) {
     if (size_ != 0) std::memcpy(data_, from.data(), size_ * sizeof(T));
+    if constexpr (std::is_same_v<T, float>) {
+      for (std::size_t i = 0; i < size_; ++i) data_[i] = rounded(data_[i]);
+    }
   }
   explicit Array(std::size_t count, T value = T(77)) : Array(std::vector<T>(count, value)) {}
   Array(const Array&) = delete;
@@ -55,7 +72,7 @@ using Results = std::vector<std::vector<T>>;
 
 /// on(device, results) runs a kernel on the tag's device and appends its outputs. Checks that they are near and, emulated, that
 /// no order of threads changes a bit.
-template <class T, class F>
+template <class T, class Device = graft::Cuda, class F>
 void compare(const std::string& what, const F& on) {
   INFO(what << " in " << 8 * sizeof(T) << " bits");
   Results<T> expected;
@@ -64,7 +81,7 @@ void compare(const std::string& what, const F& on) {
   for (int order = 0; set_order(order); ++order) {
     Results<T> got;
     const std::uint64_t before = graft::cuda::launches();
-    on(graft::Cuda{}, got);
+    on(Device{}, got);
     CHECK(graft::cuda::launches() > before);
     REQUIRE(got.size() == expected.size());
     for (std::size_t i = 0; i < got.size(); ++i) {
@@ -83,6 +100,18 @@ template <class F>
 void compare_both(const std::string& what, const F& on) {
   compare<double>(what, [&](auto tag, auto& results) { on(double{}, tag, results); });
   compare<float>(what, [&](auto tag, auto& results) { on(float{}, tag, results); });
+}
+
+/// The same in both precisions, and on the devices whose products round, from numbers that need no rounding.
+template <class F>
+void compare_all(const std::string& what, const F& on) {
+  compare_both(what, on);
+  const auto in_float = [&](auto tag, auto& results) { on(float{}, tag, results); };
+  mantissa = 10;
+  compare<float, graft::Tf32<graft::Cuda>>(what + ", tf32", in_float);
+  mantissa = 7;
+  compare<float, graft::Bf16<graft::Cuda>>(what + ", bf16", in_float);
+  mantissa = 23;
 }
 
 }  // namespace device

@@ -79,6 +79,7 @@ class Block {
       places_[i] = order == Order::forward ? i : order == Order::backward ? count - 1 - i : i * stride % count;
     }
     exchanged_.assign(2 * count, Slot{});
+    gathered_.resize(2 * count);
     parity_.assign(count, 0);
     body_ = [](const void* raw) { (*static_cast<const Body*>(raw))(); };
     argument_ = &body;
@@ -111,11 +112,24 @@ class Block {
     std::memcpy(&result, &exchanged_[side + from], sizeof(V));
     return result;
   }
+  /// What each lane of the warp holds; valid until the lane's next call but one.
+  template <class V>
+  const V* gather(const V& value, Where where) {
+    static_assert(sizeof(V) <= sizeof(Fragment));
+    const std::size_t self = current_, warp = self / 32 * 32, side = parity_[self] * threads_.size();
+    parity_[self] ^= 1;
+    std::memcpy(&gathered_[side + self], &value, sizeof(V));
+    stand(State::at_shuffle, where);
+    return reinterpret_cast<const V*>(&gathered_[side + warp]);
+  }
   [[nodiscard]] int lane() const { return static_cast<int>(current_ % 32); }
 
  private:
   struct Slot {
     unsigned char bytes[8];
+  };
+  struct alignas(8) Fragment {
+    unsigned char bytes[24];
   };
   void resume(std::size_t place);
   void leave();
@@ -128,6 +142,7 @@ class Block {
   std::vector<Thread> threads_;
   std::vector<std::size_t> places_;
   std::vector<Slot> exchanged_;
+  std::vector<Fragment> gathered_;
   std::vector<std::size_t> parity_;
   std::vector<std::unique_ptr<Fiber>> fibers_;
   std::vector<Fiber*> idle_;
@@ -257,6 +272,46 @@ inline void run_or_keep(std::function<void()> what) {
 template <class... P>
 void launch(void (*kernel)(P...), dim3 grid, dim3 shape, P... arguments) {
   run_or_keep([=] { launch_now<P...>(kernel, grid, shape, arguments...); });
+}
+
+/// What a warp's lanes hold of two operands, 16 x 8 words and 8 words x 8: lane 4 g + t has row g, word t; row g + 8, word t;
+/// row g, word t + 4; row g + 8, word t + 4; and of the other operand column g, words t and t + 4.
+struct Fragments {
+  std::uint32_t a[4], b[2];
+};
+/// The number `which` of a word that holds `per_word` of them.
+template <int per_word>
+double number_in(std::uint32_t word, int which) {
+  float value;
+  const std::uint32_t bits = per_word == 1 ? word : which == 0 ? word << 16 : word & 0xFFFF0000u;
+  std::memcpy(&value, &bits, sizeof(value));
+  return static_cast<double>(value);
+}
+/// mma.sync of m16n8k8 (tf32, one number a word) or m16n8k16 (bf16, two): c += a b, of which a lane has row g of columns 2 t
+/// and 2 t + 1, and row g + 8 of the same. Tensor cores read no more than ten bits of a tf32's mantissa.
+template <int per_word>
+void multiply(float (&c)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2],
+              Where where = {__builtin_FILE(), __builtin_LINE()}) {
+  const int g = block.lane() / 4, t = block.lane() % 4;
+  Fragments own;
+  std::copy(a, a + 4, own.a);
+  std::copy(b, b + 2, own.b);
+  if (per_word == 1) {
+    for (std::uint32_t& word : own.a) word &= ~0x1FFFu;
+    for (std::uint32_t& word : own.b) word &= ~0x1FFFu;
+  }
+  const Fragments* const all = block.gather(own, where);
+  for (int i = 0; i < 4; ++i) {
+    const int row = g + i / 2 * 8, column = 2 * t + i % 2;
+    double sum = static_cast<double>(c[i]);
+    for (int word = 0; word < 8; ++word) {
+      const std::uint32_t left = all[row % 8 * 4 + word % 4].a[row / 8 + word / 4 * 2];
+      const std::uint32_t right = all[column * 4 + word % 4].b[word / 4];
+      for (int which = 0; which < per_word; ++which)
+        sum += number_in<per_word>(left, which) * number_in<per_word>(right, which);
+    }
+    c[i] = static_cast<float>(sum);
+  }
 }
 
 }  // namespace emulate

@@ -4,6 +4,7 @@
 #include "graft/kernel/cuda/layers.cu"
 #include "graft/kernel/cuda/losses.cu"
 #include "graft/kernel/cuda/products.cu"
+#include "graft/kernel/cuda/rounded.cu"
 #include "graft/kernel/cuda/runtime.cu"
 #include "graft/kernel/cuda/steps.cu"
 

@@ -4,6 +4,9 @@
 #include "graft/kernel/cuda/layers.hpp"
 #include "cuda/device.hpp"
 
+#include <algorithm>
+#include <cmath>
+
 namespace test_products {
 using namespace graft;
 using device::Array;
@@ -19,22 +22,22 @@ void all_gemms(int m, int n, int k, double alpha, double beta) {
   for (int which = 0; which < 4; ++which) {
     const bool ta = which % 2 == 1, tb = which / 2 == 1;
     const int lda = (ta ? m : k) + 3, ldb = (tb ? k : n) + 1, ldc = n + 2;
-    device::compare_both("gemm " + std::to_string(m) + " x " + std::to_string(n) + " x " + std::to_string(k) +
-                             (ta ? " T" : " N") + (tb ? "T" : "N"),
-                         [&](auto zero, auto tag, auto& results) {
-                           using T = decltype(zero);
-                           Array<T> a(reference::normal<T>(size(ta ? k : m, lda), 1)),
-                               b(reference::normal<T>(size(tb ? n : k, ldb), 2));
-                           Array<T> c(reference::normal<T>(size(m, ldc), 3));
-                           kernel::gemm(tag, ta, tb, m, n, k, static_cast<T>(alpha), read(a), lda, read(b), ldb,
-                                        static_cast<T>(beta), c.data(), ldc);
-                           results.push_back(c.get());
-                         });
+    device::compare_all("gemm " + std::to_string(m) + " x " + std::to_string(n) + " x " + std::to_string(k) +
+                            (ta ? " T" : " N") + (tb ? "T" : "N"),
+                        [&](auto zero, auto tag, auto& results) {
+                          using T = decltype(zero);
+                          Array<T> a(reference::normal<T>(size(ta ? k : m, lda), 1)),
+                              b(reference::normal<T>(size(tb ? n : k, ldb), 2));
+                          Array<T> c(reference::normal<T>(size(m, ldc), 3));
+                          kernel::gemm(tag, ta, tb, m, n, k, static_cast<T>(alpha), read(a), lda, read(b), ldb,
+                                       static_cast<T>(beta), c.data(), ldc);
+                          results.push_back(c.get());
+                        });
   }
 }
 
 void dense(int n, int in, int out, const Epilogue& epilogue, bool bias) {
-  device::compare_both(
+  device::compare_all(
       "dense " + std::to_string(n) + " x " + std::to_string(in) + " -> " + std::to_string(out),
       [&](auto zero, auto tag, auto& results) {
         using T = decltype(zero);
@@ -59,7 +62,7 @@ ConvExtents conv_extents(int n, int h, int w, int c, int oc, Size kernel, Size s
 
 void conv(const ConvExtents& e, const Epilogue& epilogue, bool bias = true, bool wants_dx = true, bool wants_dw = true) {
   const int ph = epilogue.pool ? e.oh / 2 : e.oh, pw = epilogue.pool ? e.ow / 2 : e.ow;
-  device::compare_both(
+  device::compare_all(
       "conv " + std::to_string(e.n) + " x " + std::to_string(e.h) + " x " + std::to_string(e.w) + " x " + std::to_string(e.c) +
           " -> " + std::to_string(e.oc) + ", kernel " + std::to_string(e.kh) + " x " + std::to_string(e.kw) + ", stride " +
           std::to_string(e.sh) + ", groups " + std::to_string(e.groups) + (epilogue.pool ? ", pooled" : "") + ", activation " +
@@ -83,7 +86,7 @@ void conv(const ConvExtents& e, const Epilogue& epilogue, bool bias = true, bool
       });
 }
 
-constexpr Epilogue plain{}, relu{Act::relu}, relu6{Act::relu6}, leaky{Act::leaky_relu, 0.3};
+constexpr Epilogue plain{}, relu{Act::relu}, relu6{Act::relu6}, leaky{Act::leaky_relu, 0.25};
 
 }  // namespace
 
@@ -96,12 +99,75 @@ TEST_CASE("cuda: gemm in all four forms, with odd extents, strides, alpha and be
 }
 
 TEST_CASE("cuda: a product large enough for large tiles") {
-  device::compare<float>("gemm 2200 x 1025 x 3", [&](auto tag, auto& results) {
+  device::compare_all("gemm 2200 x 1025 x 3", [&](auto zero, auto tag, auto& results) {
+    using T = decltype(zero);
     const int m = 2200, n = 1025, k = 3;
-    Array<float> a(reference::normal<float>(size(m, k), 1)), b(reference::normal<float>(size(k, n), 2)), c(size(m, n));
-    kernel::gemm(tag, false, false, m, n, k, 1.0f, read(a), k, read(b), n, 0.0f, c.data(), n);
+    Array<T> a(reference::normal<T>(size(m, k), 1)), b(reference::normal<T>(size(k, n), 2)), c(size(m, n));
+    kernel::gemm(tag, false, false, m, n, k, T{1}, read(a), k, read(b), n, T{0}, c.data(), n);
     results.push_back(c.get());
   });
+  const auto deep = [&](auto zero, auto tag, auto& results) {
+    using T = decltype(zero);
+    const int m = 2040, n = 1100, k = 71;  // more than two steps of the largest tile
+    Array<T> a(reference::normal<T>(size(k, m), 1)), b(reference::normal<T>(size(k, n), 2)), c(size(m, n));
+    kernel::gemm(tag, true, false, m, n, k, T{1}, read(a), m, read(b), n, T{0}, c.data(), n);
+    results.push_back(c.get());
+  };
+  device::mantissa = 7;
+  device::compare<float, Bf16<Cuda>>("gemm 2040 x 1100 x 71, bf16",
+                                     [&](auto tag, auto& results) { deep(float{}, tag, results); });
+  device::compare<float, Tf32<Cuda>>("gemm 2040 x 1100 x 71, tf32",
+                                     [&](auto tag, auto& results) { deep(float{}, tag, results); });
+  device::mantissa = 23;
+}
+
+TEST_CASE("cuda: products of numbers that need rounding are those of the nearest") {
+  const float ulp_tf32 = 0.0009765625f, ulp_bf16 = 0.0078125f;  // of numbers from 1 to 2
+  const auto product = [](auto tag, float x, float y) {
+    Array<float> a(std::vector<float>{x}), b(std::vector<float>{y}), c(1, 0.0f);
+    kernel::gemm(tag, false, false, 1, 1, 1, 1.0f, read(a), 1, read(b), 1, 0.0f, c.data(), 1);
+    return c.get()[0];
+  };
+  CHECK(product(Tf32<Cuda>{}, 1.0f + 0.49f * ulp_tf32, 1.0f) == 1.0f);
+  CHECK(product(Tf32<Cuda>{}, 1.0f, -1.0f - 0.51f * ulp_tf32) == -1.0f - ulp_tf32);
+  CHECK(product(Tf32<Cuda>{}, 1.0f, 1.0f + 0.5f * ulp_tf32) == 1.0f + ulp_tf32);  // ties go away from 0
+  CHECK(product(Bf16<Cuda>{}, 1.0f + 0.49f * ulp_bf16, 1.0f) == 1.0f);
+  CHECK(product(Bf16<Cuda>{}, 1.0f, -1.0f - 0.51f * ulp_bf16) == -1.0f - ulp_bf16);
+  CHECK(product(Bf16<Cuda>{}, 1.0f, 1.0f + 0.5f * ulp_bf16) == 1.0f);  // ties to even
+  CHECK(product(Bf16<Cuda>{}, 1e30f, 1.0f) == static_cast<float>(bf16(1e30f)));
+  for (const float odd : {INFINITY, -INFINITY, NAN}) {
+    const float by_tf32 = product(Tf32<Cuda>{}, odd, 1.0f), by_bf16 = product(Bf16<Cuda>{}, 1.0f, odd);
+    CHECK((odd != odd ? by_tf32 != by_tf32 && by_bf16 != by_bf16 : by_tf32 == odd && by_bf16 == odd));
+  }
+}
+
+TEST_CASE("cuda: sums of rounded products are within their bound") {
+  const int m = 37, n = 41, k = 500;
+  const auto a = reference::normal<float>(size(m, k), 1), b = reference::normal<float>(size(k, n), 2);
+  const auto worst = [&](auto tag, double u) {  // of the bound that kernel/cuda/layers.hpp gives
+    Array<float> from_a(a), from_b(b), to(size(m, n));
+    kernel::gemm(tag, false, false, m, n, k, 1.0f, read(from_a), k, read(from_b), n, 0.0f, to.data(), n);
+    const auto c = to.get();
+    double most = 0.0;
+    for (int i = 0; i < m; ++i) {
+      for (int j = 0; j < n; ++j) {
+        double sum = 0.0, absolute = 0.0;
+        for (int l = 0; l < k; ++l) {
+          const double term = static_cast<double>(a[size(i, k) + size(l)]) * static_cast<double>(b[size(l, n) + size(j)]);
+          sum += term;
+          absolute += std::abs(term);
+        }
+        const double bound = (2.0 * u + k * std::ldexp(1.0, -23)) * absolute;
+        most = std::max(most, std::abs(static_cast<double>(c[size(i, n) + size(j)]) - sum) / bound);
+      }
+    }
+    return most;
+  };
+  const double tf32 = worst(Tf32<Cuda>{}, std::ldexp(1.0, -11)), bf16 = worst(Bf16<Cuda>{}, std::ldexp(1.0, -8));
+  CHECK(tf32 < 1.0);
+  CHECK(bf16 < 1.0);
+  CHECK(tf32 > 1e-3);  // it did round
+  CHECK(bf16 > 1e-3);
 }
 
 TEST_CASE("cuda: dense layers with every activation") {
@@ -127,7 +193,7 @@ TEST_CASE("cuda: convolutions with a fused pool") {
   conv(conv_extents(1, 4, 4, 1, 1, {3}, {1}, {1}, valid, 1), Epilogue{Act::none, 0.0, true});
   conv(conv_extents(2, 9, 8, 3, 5, {3}, {1}, {1}, valid, 1), Epilogue{Act::relu, 0.0, true});
   conv(conv_extents(2, 7, 9, 5, 17, {3}, {1}, {1}, same, 1), Epilogue{Act::relu6, 0.0, true});
-  conv(conv_extents(3, 5, 7, 4, 6, {3}, {1}, {1}, same, 2), Epilogue{Act::leaky_relu, 0.3, true});
+  conv(conv_extents(3, 5, 7, 4, 6, {3}, {1}, {1}, same, 2), Epilogue{Act::leaky_relu, 0.25, true});
   conv(conv_extents(2, 6, 6, 3, 4, {3}, {2}, {1}, same, 1), Epilogue{Act::leaky_relu, -0.5, true}, false);
   conv(conv_extents(2, 12, 12, 32, 10, {5}, {1}, {1}, valid, 1), Epilogue{Act::relu, 0.0, true});  // in chunks
 }

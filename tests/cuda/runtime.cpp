@@ -48,6 +48,18 @@ TEST_CASE("cuda: without a driver or a device kernels say so, each in one senten
         "cuda: the GPU has compute capability 7.0, but the kernels need 7.5 (Turing) or newer; run on the CPU.");
 }
 
+TEST_CASE("cuda: a GPU without tensor cores for a precision says so") {
+  const Faulty scope;
+  emulate::device.minor = 0;
+  emulate::device.major = 8;
+  cuda::require_tensor_cores("Tf32");
+  emulate::device.major = 7;
+  emulate::device.minor = 5;
+  CHECK_THROWS_WITH(cuda::require_tensor_cores("Tf32"),
+                    "cuda: Tf32 needs a GPU of compute capability 8.0 (Ampere) or newer, but this one has 7.5; use "
+                    "Model<Net, Cuda>.");
+}
+
 TEST_CASE("cuda: what the device is") {
   const cuda::DeviceInfo info = cuda::device_info();
   CHECK(info.capability == 90);

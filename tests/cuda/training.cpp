@@ -114,6 +114,38 @@ TEST_CASE("a step on Cuda that nobody asks for its loss is one graph, with the C
   CHECK(reference::error(cuda.numbers_of_all(), cpu.numbers_of_all()) < 1e-9);
 }
 
+TEST_CASE("a DANN's steps on devices whose products round are near the CPU's, and models of both may share a step",
+          "[cuda][engine]") {
+  const auto after_steps = []<class Device>(Device) {
+    Trained<Device, float> trained;
+    for (int i = 0; i < 5; ++i) trained.step();
+    return trained.losses;
+  };
+  const auto cpu = after_steps(Cpu{});
+  const double tf32 = reference::error(after_steps(Tf32<Cuda>{}), cpu);
+  const double bf16 = reference::error(after_steps(Bf16<Cuda>{}), cpu);
+  // Logits near 1 of a few dozen products each, off by 2^-11 or 2^-8 of them.
+  CHECK(tf32 < 2e-3);
+  CHECK(bf16 < 2e-2);
+  CHECK(tf32 > 1e-6);  // it did round
+  CHECK(bf16 > tf32);
+
+  Model<Body, Bf16<Cuda>> body;
+  Model<Labels, Cuda> labels;
+  Sgd sgd{{.learning_rate = 0.05}, body, labels};
+  const auto x = numbers<float>(6 * Body::input.size(), 5);
+  Tape tape;
+  double first = 0.0, last = 0.0;
+  for (int i = 0; i < 20; ++i) {
+    const auto loss =
+        cross_entropy(tape(labels, tape(body, Rows<float>{x.data(), 6})), ClassLabels<3>{Trained<Cpu, float>::y, 6});
+    last = static_cast<double>(loss.value());
+    if (i == 0) first = last;
+    sgd.step(backward(loss));
+  }
+  CHECK(last < 0.5 * first);
+}
+
 TEST_CASE("a label out of range on Cuda is an Error", "[cuda][engine]") {
   Model<Labels, Cuda> labels;
   const auto x = numbers<float>(2 * Labels::input.size(), 5);

@@ -4,36 +4,15 @@
 /// optimisers stay float. `Model<Net, Bf16<Cpu>>`; docs/bf16.md says when that pays.
 #include "graft/config.hpp"
 #include "graft/core/device.hpp"
+#include "graft/core/precision.hpp"
 #include "graft/core/vector_math.hpp"
 
-#include <bit>
 #include <cstddef>
-#include <cstdint>
 #include <cstdio>
 #include <type_traits>
 #if defined(__AVX512F__) && defined(__AVX512BF16__)
 #include <immintrin.h>
 #endif
-
-GRAFT_SHARED_BEGIN
-
-/// One number. From a float it is rounded to the nearest, ties to even; a NaN stays one.
-struct bf16 {
-  std::uint16_t bits = 0;
-  bf16() = default;
-  constexpr explicit bf16(float x) {
-    const std::uint32_t u = std::bit_cast<std::uint32_t>(x);
-    const std::uint32_t rounded = u + 0x7fffu + ((u >> 16) & 1u);
-    bits = static_cast<std::uint16_t>((x == x ? rounded : u | 0x400000u) >> 16);
-  }
-  constexpr explicit operator float() const { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
-};
-
-/// Runs on D with activations in bf16.
-template <class D>
-struct Bf16 {};
-
-GRAFT_END
 
 GRAFT_BEGIN
 
@@ -63,8 +42,8 @@ template <class T, class D>
 struct StoredAs {
   using type = T;
 };
-template <class T, class D>
-struct StoredAs<T, Bf16<D>> {
+template <class T>
+struct StoredAs<T, Bf16<Cpu>> {
   using type = bf16;
 };
 
@@ -95,7 +74,7 @@ inline void add(std::size_t count, const bf16* x, bf16* y) {
 }
 }  // namespace detail
 
-/// What a model on device D stores its activations in: bf16 on Bf16<...>, else its scalar type T.
+/// What a model on device D stores its activations in: bf16 on Bf16<Cpu>, else its scalar type T.
 template <class T, class D>
 using Stored = typename detail::StoredAs<T, D>::type;
 

@@ -27,6 +27,8 @@ int device_count() noexcept;
 std::string why_not();
 /// Throws Error(why_not()) where kernels cannot run.
 void require_device();
+/// Throws Error where the GPU cannot multiply in that precision, "Tf32" or "Bf16": it takes compute capability 8.0.
+void require_tensor_cores(const char* precision);
 
 /// What is known of the device in use, the driver's first (CUDA_VISIBLE_DEVICES chooses).
 struct DeviceInfo {

@@ -213,50 +213,59 @@ struct Unpool {
 
 inline int pixels_of(const ConvExtents& e) { return e.n * e.oh * e.ow; }
 
+template <class How, class T>
+void conv2d_forward_by(const ConvExtents& e, const T* x, const T* w, const T* b, const Epilogue& epilogue, T* y,
+                       std::uint8_t* argmax) {
+  const int channels = e.c / e.groups, og = e.oc / e.groups, depth = e.kh * e.kw * channels;
+  const Columns<T> weights{w, e.oc, og};
+  const Bend<T> act(epilogue);
+  if (epilogue.pool) {
+    const int lines = e.n * (e.oh / 2) * (e.ow / 2) * 4;
+    product<How>("conv2d_forward", e.groups, lines, og, depth, Windows<T, true, false>{e, x, lines, channels}, weights,
+                 WritePooled<T>{y, argmax, b, e.oc, og, act});
+  } else {
+    const int lines = pixels_of(e);
+    product<How>("conv2d_forward", e.groups, lines, og, depth, Windows<T, false, false>{e, x, lines, channels}, weights,
+                 WriteConv<T>{y, b, lines, e.oc, og, act});
+  }
+}
+
+template <class How, class T>
+void conv2d_backward_by(const ConvExtents& e, const T* x, const T* w, const T* y, const std::uint8_t* argmax, T* dy,
+                        const Epilogue& epilogue, T* dx, T* dw, T* db) {
+  const int channels = e.c / e.groups, og = e.oc / e.groups, depth = e.kh * e.kw * channels, pixels = pixels_of(e);
+  const std::ptrdiff_t outputs = static_cast<std::ptrdiff_t>(pixels) * e.oc;
+  const T* own = dy;  // the gradient of the convolution's own output
+  if (epilogue.pool) {
+    T* wide = room<T>(Room::expand, static_cast<std::size_t>(outputs));
+    each("the pool's gradient", outputs, Unpool<T>{e, dy, y, argmax, wide, Bend<T>(epilogue)});
+    own = wide;
+  } else {
+    mask_gradient(epilogue, outputs, y, dy);
+  }
+  if (db != nullptr) add_bias_gradient(pixels, e.oc, own, db);
+  if (dw != nullptr) {
+    product<How>("conv2d_backward of the weights", e.groups, depth, og, pixels, Windows<T, false, true>{e, x, depth, channels},
+                 Columns<T>{own, e.oc, og}, WritePlain<T>{dw, depth, e.oc, og, true});
+  }
+  if (dx != nullptr) {
+    const int lines = e.n * e.h * e.w;
+    product<How>("conv2d_backward of the data", e.groups, lines, channels, e.kh * e.kw * og, Sources<T>{e, own, lines},
+                 Turned<T>{w, channels, e.oc, og}, WritePlain<T>{dx, lines, e.c, channels, false});
+  }
+}
+
 }  // namespace detail
 
 template <class T>
 void conv2d_forward(Cuda, const ConvExtents& e, const T* x, const T* w, const T* b, const Epilogue& epilogue, T* y,
                     std::uint8_t* argmax) {
-  const int channels = e.c / e.groups, og = e.oc / e.groups, depth = e.kh * e.kw * channels;
-  const detail::Columns<T> weights{w, e.oc, og};
-  const detail::Bend<T> act(epilogue);
-  if (epilogue.pool) {
-    const int lines = e.n * (e.oh / 2) * (e.ow / 2) * 4;
-    detail::product<T>("conv2d_forward", e.groups, lines, og, depth, detail::Windows<T, true, false>{e, x, lines, channels},
-                       weights, detail::WritePooled<T>{y, argmax, b, e.oc, og, act});
-  } else {
-    const int lines = detail::pixels_of(e);
-    detail::product<T>("conv2d_forward", e.groups, lines, og, depth, detail::Windows<T, false, false>{e, x, lines, channels},
-                       weights, detail::WriteConv<T>{y, b, lines, e.oc, og, act});
-  }
+  detail::conv2d_forward_by<detail::Exact<T>>(e, x, w, b, epilogue, y, argmax);
 }
-
 template <class T>
 void conv2d_backward(Cuda, const ConvExtents& e, const T* x, const T* w, const T* y, const std::uint8_t* argmax, T* dy,
                      const Epilogue& epilogue, T* dx, T* dw, T* db) {
-  const int channels = e.c / e.groups, og = e.oc / e.groups, depth = e.kh * e.kw * channels, pixels = detail::pixels_of(e);
-  const std::ptrdiff_t outputs = static_cast<std::ptrdiff_t>(pixels) * e.oc;
-  const T* own = dy;  // the gradient of the convolution's own output
-  if (epilogue.pool) {
-    T* wide = detail::room<T>(detail::Room::expand, static_cast<std::size_t>(outputs));
-    detail::each("the pool's gradient", outputs, detail::Unpool<T>{e, dy, y, argmax, wide, detail::Bend<T>(epilogue)});
-    own = wide;
-  } else {
-    detail::mask_gradient(epilogue, outputs, y, dy);
-  }
-  if (db != nullptr) detail::add_bias_gradient(pixels, e.oc, own, db);
-  if (dw != nullptr) {
-    detail::product<T>("conv2d_backward of the weights", e.groups, depth, og, pixels,
-                       detail::Windows<T, false, true>{e, x, depth, channels}, detail::Columns<T>{own, e.oc, og},
-                       detail::WritePlain<T>{dw, depth, e.oc, og, true});
-  }
-  if (dx != nullptr) {
-    const int lines = e.n * e.h * e.w;
-    detail::product<T>("conv2d_backward of the data", e.groups, lines, channels, e.kh * e.kw * og,
-                       detail::Sources<T>{e, own, lines}, detail::Turned<T>{w, channels, e.oc, og},
-                       detail::WritePlain<T>{dx, lines, e.c, channels, false});
-  }
+  detail::conv2d_backward_by<detail::Exact<T>>(e, x, w, y, argmax, dy, epilogue, dx, dw, db);
 }
 
 GRAFT_CUDA_END

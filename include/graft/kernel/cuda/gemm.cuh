@@ -82,16 +82,14 @@ void add_bias_gradient(std::ptrdiff_t rows, int c, const T* dy, T* db) {
   column_sums("the bias' gradient", rows, c, RowTerm<T>{dy, c}, AddFirst<T>{db});
 }
 
-}  // namespace detail
-
-template <class T>
-void gemm(Cuda, bool ta, bool tb, int m, int n, int k, T alpha, const T* a, std::ptrdiff_t lda, const T* b, std::ptrdiff_t ldb,
-          T beta, T* c, std::ptrdiff_t ldc) {
-  const detail::Scatter<T> out{c, ldc, alpha, beta, m};
+/// gemm(), the products made by How.
+template <class How, class T>
+void gemm_by(bool ta, bool tb, int m, int n, int k, T alpha, const T* a, std::ptrdiff_t lda, const T* b, std::ptrdiff_t ldb,
+             T beta, T* c, std::ptrdiff_t ldc) {
+  const Scatter<T> out{c, ldc, alpha, beta, m};
   const int steps = alpha == T{0} || k < 0 ? 0 : k;
   const auto with = [&](auto left, auto right) {
-    detail::product<T>("gemm", 1, m, n, steps, detail::Rows<T, left.value>{a, lda, m}, detail::Rows<T, right.value>{b, ldb, n},
-                       out);
+    product<How>("gemm", 1, m, n, steps, Rows<T, left.value>{a, lda, m}, Rows<T, right.value>{b, ldb, n}, out);
   };
   const std::true_type yes;
   const std::false_type no;
@@ -102,19 +100,37 @@ void gemm(Cuda, bool ta, bool tb, int m, int n, int k, T alpha, const T* a, std:
   }
 }
 
-template <class T>
-void dense_forward(Cuda, int n, int in, int out, const T* x, const T* w, const T* b, const Epilogue& epilogue, T* y) {
-  detail::product<T>("dense_forward", 1, n, out, in, detail::Rows<T, false>{x, in, n}, detail::Rows<T, true>{w, out, out},
-                     detail::BiasAct<T>{y, b, n, out, detail::Bend<T>(epilogue)});
+template <class How, class T>
+void dense_forward_by(int n, int in, int out, const T* x, const T* w, const T* b, const Epilogue& epilogue, T* y) {
+  product<How>("dense_forward", 1, n, out, in, Rows<T, false>{x, in, n}, Rows<T, true>{w, out, out},
+               BiasAct<T>{y, b, n, out, Bend<T>(epilogue)});
 }
 
+template <class How, class T>
+void dense_backward_by(int n, int in, int out, const T* x, const T* w, const T* y, T* dy, const Epilogue& epilogue, T* dx,
+                       T* dw, T* db) {
+  const T* const own = dy;
+  mask_gradient(epilogue, static_cast<std::ptrdiff_t>(n) * out, y, dy);
+  if (db != nullptr) add_bias_gradient(n, out, own, db);
+  if (dw != nullptr) gemm_by<How>(true, false, in, out, n, T{1}, x, in, own, out, T{1}, dw, out);
+  if (dx != nullptr) gemm_by<How>(false, true, n, in, out, T{1}, own, out, w, out, T{0}, dx, in);
+}
+
+}  // namespace detail
+
 template <class T>
-void dense_backward(Cuda cuda, int n, int in, int out, const T* x, const T* w, const T* y, T* dy, const Epilogue& epilogue,
-                    T* dx, T* dw, T* db) {
-  detail::mask_gradient(epilogue, static_cast<std::ptrdiff_t>(n) * out, y, dy);
-  if (db != nullptr) detail::add_bias_gradient(n, out, static_cast<const T*>(dy), db);
-  if (dw != nullptr) gemm(cuda, true, false, in, out, n, T{1}, x, in, static_cast<const T*>(dy), out, T{1}, dw, out);
-  if (dx != nullptr) gemm(cuda, false, true, n, in, out, T{1}, static_cast<const T*>(dy), out, w, out, T{0}, dx, in);
+void gemm(Cuda, bool ta, bool tb, int m, int n, int k, T alpha, const T* a, std::ptrdiff_t lda, const T* b, std::ptrdiff_t ldb,
+          T beta, T* c, std::ptrdiff_t ldc) {
+  detail::gemm_by<detail::Exact<T>>(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+}
+template <class T>
+void dense_forward(Cuda, int n, int in, int out, const T* x, const T* w, const T* b, const Epilogue& epilogue, T* y) {
+  detail::dense_forward_by<detail::Exact<T>>(n, in, out, x, w, b, epilogue, y);
+}
+template <class T>
+void dense_backward(Cuda, int n, int in, int out, const T* x, const T* w, const T* y, T* dy, const Epilogue& epilogue, T* dx,
+                    T* dw, T* db) {
+  detail::dense_backward_by<detail::Exact<T>>(n, in, out, x, w, y, dy, epilogue, dx, dw, db);
 }
 
 GRAFT_CUDA_END

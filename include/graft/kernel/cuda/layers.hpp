@@ -4,10 +4,12 @@
 /// of the device or managed memory. A call launches on the calling thread's stream and returns at once; cuda::synchronize()
 /// waits. Sums have a fixed order: the same call gives the same bits.
 #include "graft/core/cuda.hpp"
+#include "graft/core/precision.hpp"
 #include "graft/kernel/options.hpp"
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 GRAFT_CUDA_BEGIN
 
@@ -31,6 +33,27 @@ void conv2d_forward(Cuda, const ConvExtents& e, const T* x, const T* w, const T*
 template <class T>
 void conv2d_backward(Cuda, const ConvExtents& e, const T* x, const T* w, const T* y, const std::uint8_t* argmax, T* dy,
                      const Epilogue& epilogue, T* dx, T* dw, T* db);
+
+/// The same by products of rounded numbers on tensor cores, summed in float: Tf32<Cuda>, Bf16<Cuda>. A sum over k products of
+/// numbers a and b is off by at most (2 u + k 2^-23) sum |a b|, u = 2^-11 (tf32) or 2^-8 (bf16). Other kernels take these
+/// devices as Cuda.
+template <class P>
+concept RoundedProducts = std::is_same_v<P, Tf32<Cuda>> || std::is_same_v<P, Bf16<Cuda>>;
+template <RoundedProducts P>
+void gemm(P, bool ta, bool tb, int m, int n, int k, float alpha, const float* a, std::ptrdiff_t lda, const float* b,
+          std::ptrdiff_t ldb, float beta, float* c, std::ptrdiff_t ldc);
+template <RoundedProducts P>
+void dense_forward(P, int n, int in, int out, const float* x, const float* w, const float* b, const Epilogue& epilogue,
+                   float* y);
+template <RoundedProducts P>
+void dense_backward(P, int n, int in, int out, const float* x, const float* w, const float* y, float* dy,
+                    const Epilogue& epilogue, float* dx, float* dw, float* db);
+template <RoundedProducts P>
+void conv2d_forward(P, const ConvExtents& e, const float* x, const float* w, const float* b, const Epilogue& epilogue, float* y,
+                    std::uint8_t* argmax);
+template <RoundedProducts P>
+void conv2d_backward(P, const ConvExtents& e, const float* x, const float* w, const float* y, const std::uint8_t* argmax,
+                     float* dy, const Epilogue& epilogue, float* dx, float* dw, float* db);
 
 template <class T>
 void depthwise_forward(Cuda, const ConvExtents& e, const T* x, const T* w, const T* b, const Epilogue& epilogue, T* y);

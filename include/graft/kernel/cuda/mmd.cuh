@@ -238,8 +238,9 @@ void mmd(Cuda cuda, int nx, int ny, int d, const T* x, const T* y, const MmdOpti
                  static_cast<const T*>(within), static_cast<const T*>(across), gram, squares, sums);
   detail::total("mmd", n, squares, detail::NoteMmd<T>{unbiased ? 0.0 : nx * within_x + ny * within_y, facts, value});
   if (dx == nullptr && dy == nullptr) return;
-  detail::product<T>("mmd's gradient", 1, n, d, n, detail::Rows<T, false>{gram, n, n}, detail::Rows<T, true>{z, d, d},
-                     detail::WritePull<T>{dx, dy, nx, n, d, z, sums, mean_x, mean_y, facts});
+  detail::product<detail::Exact<T>>("mmd's gradient", 1, n, d, n, detail::Rows<T, false>{gram, n, n},
+                                    detail::Rows<T, true>{z, d, d},
+                                    detail::WritePull<T>{dx, dy, nx, n, d, z, sums, mean_x, mean_y, facts});
 }
 
 GRAFT_CUDA_END

@@ -8,6 +8,7 @@
 /// plain one (Rows in gemm.cuh) could go to cuBLASLt from here.
 #include "graft/kernel/cuda/launch.cuh"
 
+#include <cstdint>
 #include <type_traits>
 
 GRAFT_CUDA_BEGIN
@@ -25,10 +26,13 @@ struct Tile {
   static constexpr int loads_a = m * depth / threads, loads_b = n * depth / threads;
   static_assert(m * depth % threads == 0 && n * depth % threads == 0 && me % 4 == 0);
 };
+/// How a product is made: in its numbers' own precision. rounded_product.cuh has others.
 template <class T>
-using Large = Tile<T, 128, 64, 8, 4>;
-template <class T>
-using Small = Tile<T, 64, 32, 4, 4>;
+struct Exact {
+  using Number = T;
+  using Large = Tile<T, 128, 64, 8, 4>;
+  using Small = Tile<T, 64, 32, 4, 4>;
+};
 
 struct ProductExtents {
   int m, n, k;
@@ -68,6 +72,15 @@ struct Loader {
   __device__ void store(Number* to, int stride, int thread) const {
     GRAFT_CUDA_UNROLL
     for (int i = 0; i < loads; ++i) to[step_at(thread, i) * stride + line_at(thread, i)] = value[i];
+  }
+  /// The same, rounded to W's numbers, W::per_word steps in a word.
+  template <class W>
+  __device__ void store_words(std::uint32_t* to, int stride, int thread) const {
+    GRAFT_CUDA_UNROLL
+    for (int i = 0; i < loads; ++i) {
+      const int step = step_at(thread, i);
+      W::put(to + step / W::per_word * stride, line_at(thread, i), step % W::per_word, value[i]);
+    }
   }
 };
 
@@ -164,7 +177,7 @@ struct FinishProduct {
 
 /// Runs out(group, m, n, four sums of rows m to m + 3, of which those from the m-th on may not exist) over `groups` products of
 /// m x k by k x n. The operands have `line(i)`, `step(k)` and `at(line, step)`, and a member `group` that is set for them.
-template <class T, class A, class B, class Out>
+template <class How, class A, class B, class Out>
 void product(const char* name, int groups, int m, int n, int k, const A& a, const B& b, const Out& out);
 
 }  // namespace detail
@@ -174,6 +187,15 @@ GRAFT_CUDA_END
 
 GRAFT_CUDA_BEGIN
 namespace detail {
+
+/// Found by the tile: rounded_product.cuh has kernels for its own.
+template <class Shape, class A, class B, class Out>
+constexpr auto kernel_of() {
+  if constexpr (requires { Shape::template kernel<A, B, Out>(); })
+    return Shape::template kernel<A, B, Out>();
+  else
+    return product_kernel<Shape, A, B, Out>;
+}
 
 template <class Shape, class A, class B, class Out>
 void product_on(const char* name, int groups, int m, int n, int k, const A& a, const B& b, const Out& out) {
@@ -193,23 +215,23 @@ void product_on(const char* name, int groups, int m, int n, int k, const A& a, c
     partial = room<T>(Room::partial, static_cast<std::size_t>(groups) * static_cast<std::size_t>(e.chunks) *
                                          static_cast<std::size_t>(m) * static_cast<std::size_t>(n));
   }
-  launch(name, product_kernel<Shape, A, B, Out>,
+  launch(name, kernel_of<Shape, A, B, Out>(),
          dim3(across_m, across_n, static_cast<unsigned>(groups) * static_cast<unsigned>(e.chunks)), Shape::threads, e, a, b,
          out, partial);
   if (e.chunks > 1) each(name, static_cast<std::ptrdiff_t>(groups) * ((m + 3) / 4) * n, FinishProduct<T, Out>{e, out, partial});
 }
 
-template <class T, class A, class B, class Out>
+template <class How, class A, class B, class Out>
 void product(const char* name, int groups, int m, int n, int k, const A& a, const B& b, const Out& out) {
   if (m <= 0 || n <= 0 || groups <= 0) return;
-  if constexpr (sizeof(T) == 4) {  // double is for checks: one tile compiles in half the time
+  if constexpr (sizeof(typename How::Number) == 4) {  // double is for checks: one tile compiles in half the time
     const double large = static_cast<double>((m + 127) / 128) * ((n + 63) / 64) * groups;
     if (n > 32 && large >= 264) {  // two for each processor of a large GPU
-      product_on<Large<T>>(name, groups, m, n, k, a, b, out);
+      product_on<typename How::Large>(name, groups, m, n, k, a, b, out);
       return;
     }
   }
-  product_on<Small<T>>(name, groups, m, n, k, a, b, out);
+  product_on<typename How::Small>(name, groups, m, n, k, a, b, out);
 }
 
 }  // namespace detail

@@ -191,6 +191,14 @@ void require_device() {
   if (!reason.empty()) throw Error(reason);
 }
 
+void require_tensor_cores(const char* precision) {
+  require_device();
+  const int version = detail::capability();
+  if (version >= 80) return;
+  fail("cuda: ", precision, " needs a GPU of compute capability 8.0 (Ampere) or newer, but this one has ", version / 10, ".",
+       version % 10, "; use Model<Net, Cuda>.");
+}
+
 DeviceInfo device_info() {
   require_device();
   DeviceInfo info;
