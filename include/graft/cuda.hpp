@@ -71,6 +71,8 @@ class CudaAccelerator final : public Accelerator<T> {
     return memory;
   }
   void give(void* data) const noexcept override { cuda::release(data); }
+  [[nodiscard]] bool holds(const void* at) const noexcept override { return cuda::holds(at); }
+  [[nodiscard]] std::size_t spare() const override { return cuda::device_info().free_memory; }
   void synchronise() const override { cuda::synchronize(); }
   void submit() const override { cuda::submit(); }
 
@@ -84,6 +86,9 @@ class CudaAccelerator final : public Accelerator<T> {
     cuda::blend(Cuda{}, count, keep, take, x, y);
   }
   void copy_rows(const RowCopy& how, const T* from, T* to) const override { cuda::copy_rows(Cuda{}, how, from, to); }
+  void draw_pixels(const PixelRows& how, const std::uint8_t* images, const std::uint32_t* which, T* to) const override {
+    cuda::draw_pixels(Cuda{}, how, images, which, to);
+  }
   void weigh(double weight_a, const T* a, double weight_b, const T* b, T* out) const override {
     cuda::weigh(Cuda{}, weight_a, a, weight_b, b, out);
   }

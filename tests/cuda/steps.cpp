@@ -139,4 +139,45 @@ TEST_CASE("cuda: vectors and single numbers") {
   CHECK(out.get()[0] == 15.0);
 }
 
+TEST_CASE("cuda: rows from images of bytes, grey and colour") {
+  for (const int from : {1, 3}) {
+    for (const int to : {1, 3, 5}) {
+      if (from != to && from != 1) continue;
+      const int pixels = 35, images = 6;
+      std::vector<std::uint8_t> bytes(static_cast<std::size_t>(pixels * from * images));
+      for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(i * 37 % 256);
+      const std::vector<std::uint32_t> which{5, 0, 3, 3};
+      PixelRows how{4, pixels, from, to, {0.5, 2.0, 0.25, 1.0}, {1.0, -3.0, 0.0, 0.125}};
+      Array<std::uint8_t> there(bytes);
+      Array<std::uint32_t> chosen(which);
+      Array<double> rows(static_cast<std::size_t>(4 * pixels * to));
+      cuda::draw_pixels(Cuda{}, how, read(there), read(chosen), rows.data());
+      std::vector<double> expected;
+      for (const std::uint32_t image : which) {
+        for (int p = 0; p < pixels; ++p) {
+          for (int c = 0; c < to; ++c) {
+            const std::size_t at =
+                image * static_cast<std::size_t>(pixels * from) + static_cast<std::size_t>(from == 1 ? p : p * from + c);
+            expected.push_back(bytes[at] * how.scale[c & 3] + how.shift[c & 3]);
+          }
+        }
+      }
+      CHECK(rows.get() == expected);
+    }
+  }
+}
+
+TEST_CASE("cuda: which memory is the device's") {
+  int here = 0;
+  CHECK_FALSE(cuda::holds(&here));
+  CHECK_FALSE(cuda::holds(nullptr));
+  auto* there = static_cast<char*>(cuda::allocate(100));
+  CHECK(cuda::holds(there));
+  CHECK(cuda::holds(there + 99));
+  CHECK_FALSE(cuda::holds(there + 100));
+  CHECK_FALSE(cuda::holds(there - 1));
+  cuda::release(there);
+  CHECK_FALSE(cuda::holds(there));
+}
+
 }  // namespace test_steps

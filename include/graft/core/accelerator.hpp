@@ -40,6 +40,8 @@ class Accelerator : public DeviceMemory {
   virtual void copy_rows(const RowCopy& how, const T* from, T* to) const = 0;
   /// out = weight_a * *a + weight_b * *b, single numbers (b null: left out)
   virtual void weigh(double weight_a, const T* a, double weight_b, const T* b, T* out) const = 0;
+  /// Row i of `to` from image which[i] of `images`, both on the device.
+  virtual void draw_pixels(const PixelRows& how, const std::uint8_t* images, const std::uint32_t* which, T* to) const = 0;
   virtual const DeviceLosses<T>& losses() const = 0;
 
   // ---- optimisers, with the rules of optim/; each leaves the gradients 0 --------------------------------------------------

@@ -46,6 +46,8 @@ const char* architectures() noexcept;
 void* allocate(std::size_t bytes);
 /// Frees what allocate() gave, after the device has done with it; null is allowed.
 void release(void* memory) noexcept;
+/// Whether `at` lies in memory that allocate() gave and release() has not taken back.
+bool holds(const void* at) noexcept;
 /// Starts to move managed memory to the device (or to the host); only a hint.
 void prefetch(const void* memory, std::size_t bytes, bool to_device);
 

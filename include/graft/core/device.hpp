@@ -45,6 +45,15 @@ struct PoolExtents {
   int top = 0, left = 0;
 };
 
+/// Rows of numbers from images of bytes: number i of channel c becomes byte * scale[c] + shift[c], grey once for each channel.
+struct PixelRows {
+  int rows = 0;
+  int pixels = 0;                          ///< of an image
+  int from_channels = 0, to_channels = 0;  ///< equal, or from 1 to several
+  double scale[4] = {1.0, 1.0, 1.0, 1.0};
+  double shift[4] = {};
+};
+
 /// A copy of rows of numbers within blocks of rows: how far apart rows and blocks begin on either side.
 struct RowCopy {
   std::size_t blocks = 1, rows = 0, numbers = 0;

@@ -15,6 +15,10 @@ class DeviceMemory {
   /// `bytes` bytes of zeros, 64-byte aligned. Throws Error when there is too little memory.
   [[nodiscard]] virtual void* take(std::size_t bytes) const = 0;
   virtual void give(void* data) const noexcept = 0;
+  /// Whether `at` lies in memory that take() gave.
+  [[nodiscard]] virtual bool holds(const void* at) const noexcept = 0;
+  /// Bytes that are free.
+  [[nodiscard]] virtual std::size_t spare() const = 0;
   /// Waits for all that the device was asked to do; the host may then read and write what it worked on.
   virtual void synchronise() const = 0;
 

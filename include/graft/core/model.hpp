@@ -173,7 +173,7 @@ class ModelBase {
   }
   /// Numbers from outside, where the model can read them until the arena gives them back.
   const T* brought(Arena& arena, const T* x, std::size_t count) const {
-    if (device_ == nullptr) return x;
+    if (device_ == nullptr || device_->holds(x)) return x;
     T* there = arena.take<T>(count);
     device_->upload(count * sizeof(T), x, there);
     return there;

@@ -41,10 +41,10 @@ class TapeMemory {
     device_ != nullptr ? device_->fill(count, number, all) : static_cast<void>(std::fill_n(all, count, number));
     return all;
   }
-  /// `count` numbers of the host, where the step's kernels can read them.
+  /// `count` numbers of the host, where the step's kernels can read them; the device's own stay where they are.
   template <class E>
   const E* brought(const E* from, std::size_t count) {
-    if (device_ == nullptr || from == nullptr) return from;
+    if (device_ == nullptr || from == nullptr || device_->holds(from)) return from;
     E* there = arena_.template take<E>(count);
     device_->upload(count * sizeof(E), from, there);
     return there;

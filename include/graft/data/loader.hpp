@@ -4,6 +4,8 @@
 /// on, and the order is a function of (seed, step) alone: the same for any number of threads, with or without prefetch, and
 /// after a resume.
 #include "graft/config.hpp"
+#include "graft/core/accelerator.hpp"
+#include "graft/core/buffer.hpp"
 #include "graft/core/labels.hpp"
 #include "graft/core/mixed_labels.hpp"
 #include "graft/core/random.hpp"
@@ -87,9 +89,13 @@ class Filler {
   [[nodiscard]] const Set& set() const { return set_; }
   [[nodiscard]] std::size_t count() const { return count_; }
   [[nodiscard]] const Augment& augment() const { return augment_; }
-  /// Writes the batch of `step`; index(i) afterwards says which image row i is.
-  void operator()(std::uint64_t step, Crew& crew, T* images) {
+  /// Chooses the images of `step`'s batch: index(i) says which image row i is.
+  void choose(std::uint64_t step) {
     for (std::size_t i = 0; i < count_; ++i) indices_[i] = order_(step * count_ + i);
+  }
+  /// Chooses and writes them.
+  void operator()(std::uint64_t step, Crew& crew, T* images) {
+    choose(step);
     const Shape from = set_.shape();
     crew.run(count_, [&](std::size_t i, int worker) {
       T* out = images + i * to_.size();
@@ -100,6 +106,26 @@ class Filler {
     });
   }
   [[nodiscard]] std::size_t index(std::size_t row) const { return indices_[row]; }
+  /// Bytes of the set, if a device can make batches of it: without augmentation, by one normalisation for all images.
+  [[nodiscard]] std::size_t bytes_to_settle() const {
+    return augment_.empty() && !normalize_.each_image ? set_.size() * set_.shape().size() : 0;
+  }
+  /// Copies the set to the device; draw() then makes batches there.
+  void settle(const Accelerator<T>& device) {
+    Normalize::check(set_.name(), set_.shape(), to_);
+    settled_ = Buffer<std::uint8_t>(set_.size() * set_.shape().size(), &device);
+    device.upload(settled_.size(), set_.pixels(0), settled_.data());
+  }
+  /// The images `which` (on the device), normalised, to `images` there.
+  void draw(const Accelerator<T>& device, const std::uint32_t* which, T* images) const {
+    const Shape from = set_.shape();
+    PixelRows how{static_cast<int>(count_), from.h * from.w, from.c, to_.is_vector() ? from.c : to_.c};
+    for (std::size_t c = 0; c < 4; ++c) {
+      how.scale[c] = normalize_.factor(c);
+      how.shift[c] = normalize_.offset(c);
+    }
+    device.draw_pixels(how, settled_.data(), which, images);
+  }
   /// The images of the last batch without the augmentation.
   void clean(Crew& crew, T* images) {
     crew.run(count_, [&](std::size_t i, int) {
@@ -117,6 +143,7 @@ class Filler {
   IndexStream order_;
   std::vector<std::size_t> indices_;
   std::vector<float> room_;
+  Buffer<std::uint8_t> settled_;  // the set on a device
 };
 
 }  // namespace detail
@@ -210,11 +237,14 @@ struct PairedOptions {
   int threads = 1;            ///< that make a batch, besides the training's own; the numbers do not depend on it
 };
 
-/// Batches of a labelled source and an unlabelled target of any two sizes.
+/// Batches of a labelled source and an unlabelled target of any two sizes. Given a device, and sets that need no augmentation
+/// and take at most a quarter of its free memory, it keeps the sets' bytes there and makes the batches there; `images` is then
+/// the device's memory.
 template <class T = float>
 class PairedLoader {
  public:
-  PairedLoader(Labelled source, Unlabelled target, Shape to, const PairedOptions& options)
+  PairedLoader(Labelled source, Unlabelled target, Shape to, const PairedOptions& options,
+               const Accelerator<T>* device = nullptr)
       : to_(to),
         options_(options),
         source_(std::move(source), to, options.source_batch, options.seed, 1, true, options.normalize, options.augment,
@@ -229,8 +259,10 @@ class PairedLoader {
     else if (options_.clean_target)
       data::Normalize::check(target_.set().name(), target_.set().shape(), to_);
     const std::size_t rows = static_cast<std::size_t>(options_.source_batch + options_.target_batch);
+    settle(device, rows);
     for (auto& slot : slots_) {
-      slot.images.resize(rows * to_.size());
+      if (device_ == nullptr) slot.images.resize(rows * to_.size());
+      if (device_ != nullptr) slot.drawn.resize(rows);
       if (options_.clean_target) slot.clean.resize(static_cast<std::size_t>(options_.target_batch) * to_.size());
       slot.labels.resize(static_cast<std::size_t>(options_.source_batch));
       slot.targets.resize(static_cast<std::size_t>(options_.target_batch));
@@ -249,23 +281,56 @@ class PairedLoader {
   PairedBatch<T> next() {
     const int slot = prefetcher_.next(step_, options_.prefetch, [this](int s, std::uint64_t step) { fill(s, step); });
     ++step_;
-    return {slots_[slot].images.data(),  options_.source_batch,
-            options_.target_batch,       to_.size(),
-            slots_[slot].labels.data(),  domains_.data(),
-            slots_[slot].targets.data(), options_.clean_target ? slots_[slot].clean.data() : nullptr};
+    Slot& made = slots_[slot];
+    if (device_ != nullptr) draw(made);
+    return {device_ != nullptr ? drawn_.data() : made.images.data(),
+            options_.source_batch,
+            options_.target_batch,
+            to_.size(),
+            made.labels.data(),
+            domains_.data(),
+            made.targets.data(),
+            options_.clean_target ? made.clean.data() : nullptr};
   }
+  /// Whether batches are made on the device.
+  [[nodiscard]] bool settled() const { return device_ != nullptr; }
 
  private:
   struct Slot {
     std::vector<T> images, clean;
     std::vector<int> labels;
     std::vector<std::size_t> targets;
+    std::vector<std::uint32_t> drawn;  ///< which images, for the device
   };
+  void settle(const Accelerator<T>* device, std::size_t rows) {
+    if (device == nullptr) return;
+    const std::size_t source = source_.bytes_to_settle(), target = target_.bytes_to_settle();
+    if (source == 0 || target == 0 || source + target > device->spare() / 4) return;
+    source_.settle(*device);
+    target_.settle(*device);
+    which_ = Buffer<std::uint32_t>(rows, device);
+    drawn_ = Buffer<T>(rows * to_.size(), device);
+    device_ = device;
+  }
+  /// On the training's thread: what a step asks of the device comes in order, so that one buffer is enough.
+  void draw(const Slot& from) {
+    device_->upload(from.drawn.size() * sizeof(std::uint32_t), from.drawn.data(), which_.data());
+    source_.draw(*device_, which_.data(), drawn_.data());
+    target_.draw(*device_, which_.data() + source_.count(), drawn_.data() + source_.count() * to_.size());
+  }
   void fill(int slot, std::uint64_t step) {
     Slot& to = slots_[slot];
-    source_(step, crew_, to.images.data());
+    if (device_ != nullptr) {
+      source_.choose(step);
+      target_.choose(step);
+      for (std::size_t i = 0; i < source_.count(); ++i) to.drawn[i] = static_cast<std::uint32_t>(source_.index(i));
+      for (std::size_t i = 0; i < target_.count(); ++i)
+        to.drawn[source_.count() + i] = static_cast<std::uint32_t>(target_.index(i));
+    } else {
+      source_(step, crew_, to.images.data());
+      target_(step, crew_, to.images.data() + source_.count() * to_.size());
+    }
     for (std::size_t i = 0; i < source_.count(); ++i) to.labels[i] = source_.set().label(source_.index(i));
-    target_(step, crew_, to.images.data() + source_.count() * to_.size());
     for (std::size_t i = 0; i < target_.count(); ++i) to.targets[i] = target_.index(i);
     if (options_.clean_target) target_.clean(crew_, to.clean.data());
   }
@@ -274,6 +339,9 @@ class PairedLoader {
   detail::Filler<Labelled, T> source_;
   detail::Filler<Unlabelled, T> target_;
   std::vector<int> domains_;
+  const Accelerator<T>* device_ = nullptr;  // that makes the batches
+  Buffer<std::uint32_t> which_;
+  Buffer<T> drawn_;
   Slot slots_[2];
   std::uint64_t step_ = 0;
   detail::Crew crew_;

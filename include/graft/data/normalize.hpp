@@ -66,6 +66,10 @@ struct Normalize {
          " x ", to.c, "; resize them or declare the net on Image<", from.h, ", ", from.w, ", ", from.c, ">.");
   }
 
+  /// out = pixel * factor + offset, where each_image is not set.
+  [[nodiscard]] double factor(std::size_t channel) const { return 1.0 / (255.0 * deviation[channel]); }
+  [[nodiscard]] double offset(std::size_t channel) const { return -mean[channel] / deviation[channel]; }
+
   /// One image, of bytes or of numbers from 0 to 255; `from` and `to` as check() allows.
   template <class P, class T>
   void write(const P* pixels, Shape from, Shape to, T* out) const {
@@ -78,8 +82,8 @@ struct Normalize {
     std::array<T, 4> scale{};
     std::array<T, 4> shift{};
     for (std::size_t c = 0; c < 4; ++c) {
-      scale[c] = static_cast<T>(1.0 / (255.0 * deviation[c]));
-      shift[c] = static_cast<T>(-mean[c] / deviation[c]);
+      scale[c] = static_cast<T>(factor(c));
+      shift[c] = static_cast<T>(offset(c));
     }
     const std::size_t count = static_cast<std::size_t>(from.h) * static_cast<std::size_t>(from.w);
     const bool replicate = from.c == 1 && channels > 1;

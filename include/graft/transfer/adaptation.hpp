@@ -66,7 +66,7 @@ struct DomainsOf {
   using Unlabelled = data::Unlabelled;
   using Loader = data::PairedLoader<T>;
   static Loader loader(const Labelled& source, const Unlabelled& target, Shape to, const FitOptions& options, int target_batch,
-                       bool clean_target) {
+                       bool clean_target, const Accelerator<T>* device) {
     return Loader(source, target, to,
                   {.source_batch = options.batch,
                    .target_batch = target_batch,
@@ -75,7 +75,8 @@ struct DomainsOf {
                    .augment = options.augment,
                    .target_augment = options.target_augment,
                    .clean_target = clean_target,
-                   .threads = options.loader_threads});
+                   .threads = options.loader_threads},
+                  device);
   }
 };
 template <class F, class T>
@@ -84,7 +85,7 @@ struct DomainsOf<data::Features<F>, T> {
   using Unlabelled = data::UnlabelledFeatures<T>;
   using Loader = data::PairedFeatureLoader<T>;
   static Loader loader(const data::Features<T>& source, const Unlabelled& target, Shape to, const FeatureFitOptions<T>& options,
-                       int target_batch, bool) {
+                       int target_batch, bool, const Accelerator<T>*) {
     if (source.shape().size() != to.size()) {
       fail("the features of '", source.name(), "' are ", source.shape().size(), " numbers but the net takes ", to.size(),
            "; both must agree.");
@@ -159,7 +160,8 @@ class Adaptation {
         options_(options),
         target_(target),
         target_batch_(options.target_batch > 0 ? options.target_batch : options.batch),
-        loader_(Domains::loader(source, target, M::input, options, target_batch_, detail::sees_clean_target<M>())),
+        loader_(Domains::loader(source, target, M::input, options, target_batch_, detail::sees_clean_target<M>(),
+                                std::get<0>(method.models()).device())),
         optimizer_(method.optimizer()) {
     if (source.classes() > M::classes) {
       fail("the source '", source.name(), "' has ", source.classes(), " classes but the label head has ", M::classes,
@@ -300,6 +302,7 @@ class Adaptation {
   }
   /// Throws Error with the first thing that is not finite: a number of the batch, a weight, or a layer's output.
   void name_what_broke(const data::PairedBatch<Scalar>& batch, double progress) {
+    tape_.synchronise();
     const auto broken = [](const Scalar* x, std::size_t count) {
       return std::any_of(x, x + count, [](Scalar v) { return !std::isfinite(v); });
     };

@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <cstdlib>
 #include <exception>
+#include <functional>
+#include <map>
+#include <mutex>
 #include <utility>
 
 GRAFT_CUDA_BEGIN
@@ -64,6 +67,16 @@ Holdings::~Holdings() {
 Holdings& holdings() {
   thread_local Holdings own;
   return own;
+}
+
+/// All memory that allocate() gave, by where it begins. It outlives all threads.
+struct Given {
+  std::mutex mutex;
+  std::map<const char*, std::size_t> bytes;
+};
+Given& given() {
+  static auto* const all = new Given;
+  return *all;
 }
 
 std::string megabytes(std::size_t bytes) { return std::to_string((bytes + (1u << 20) - 1) >> 20) + " MB"; }
@@ -240,11 +253,29 @@ void* allocate(std::size_t bytes) {
 #endif
   cudaGetLastError();  // only advice: systems without page faults of the GPU refuse it
 #endif
+  detail::Given& given = detail::given();
+  const std::lock_guard lock(given.mutex);
+  given.bytes[static_cast<const char*>(memory)] = bytes;
   return memory;
+}
+
+bool holds(const void* at) noexcept {
+  detail::Given& given = detail::given();
+  const std::lock_guard lock(given.mutex);
+  const char* const place = static_cast<const char*>(at);
+  auto next = given.bytes.upper_bound(place);
+  if (next == given.bytes.begin()) return false;
+  --next;
+  return std::less<>{}(place, next->first + next->second);
 }
 
 void release(void* memory) noexcept {
   if (memory == nullptr) return;
+  {
+    detail::Given& given = detail::given();
+    const std::lock_guard lock(given.mutex);
+    given.bytes.erase(static_cast<const char*>(memory));
+  }
   if (!detail::holdings_are_gone) {
     try {
       detail::play();  // what was asked for may use it

@@ -4,6 +4,7 @@
 #include "graft/core/cuda.hpp"
 
 #include <cstddef>
+#include <cstdint>
 
 GRAFT_CUDA_BEGIN
 
@@ -32,6 +33,9 @@ void fetch(Cuda, std::size_t bytes, const void* from, void* to);
 /// Rows of one array into another's: channels put together or taken apart, an image into its frame.
 template <class T>
 void copy_rows(Cuda, const RowCopy& how, const T* from, T* to);
+/// Row i of `to` from image which[i] of `images`.
+template <class T>
+void draw_pixels(Cuda, const PixelRows& how, const std::uint8_t* images, const std::uint32_t* which, T* to);
 /// out = weight_a * *a + weight_b * *b, single numbers (b null: left out): sums of losses.
 template <class T>
 void weigh(Cuda, double weight_a, const T* a, double weight_b, const T* b, T* out);
