@@ -47,12 +47,13 @@ class Side:
         self.process.wait()
 
 
-# In bf16 each layer's output and gradient, some ten in a row, are rounded by 2^-9 of themselves.
-TOLERANCE = {"f32": 1e-3, "bf16": 2e-2}
+# In bf16 (tf32) each layer's output and gradient, some ten in a row, are rounded by 2^-9 (2^-11) of themselves.
+TOLERANCE = {"f32": 1e-3, "tf32": 5e-3, "bf16": 2e-2}
 
 
 def precision(work):
-    return "bf16" if work.endswith("/bf16") else "f32"
+    last = work.split("/")[-1]
+    return last if last in TOLERANCE else "f32"
 
 
 def agree(ours, theirs, tolerance=1e-3):
@@ -70,10 +71,22 @@ def tuned_environment():
     return environment
 
 
-def peers(threads, build):
+def peers_on_cuda(threads, script):
+    """PyTorch as it is, its step captured as a graph, and compiled."""
+    python = script[0]
+    said = subprocess.run([python, "-c", "import torch; print(torch.cuda.is_available())"], capture_output=True, text=True).stdout.strip()
+    if said != "True":
+        print(f"{python} has no PyTorch that finds a GPU (GRAFT_PEER_PYTHON names another): its rows are left out")
+        return []
+    return [Side("pytorch " + mode, script + ["cuda", mode], threads, lists=False) for mode in ("eager", "graph", "compile")]
+
+
+def peers(threads, build, device):
     """The peers that are there; a line for each that is missing. `build`: the folder of graft's programs."""
     python = os.environ.get("GRAFT_PEER_PYTHON", "/usr/bin/python3")
     script = [python, str(HERE / "peers" / "pytorch.py"), str(threads)]
+    if device == "cuda":
+        return peers_on_cuda(threads, script)
     tuned = tuned_environment()
     found = []
     imports = lambda module: subprocess.run([python, "-c", f"import {module}"], stderr=subprocess.DEVNULL).returncode == 0

@@ -1,10 +1,11 @@
 """PyTorch's side of benchmarks/compare.py: the same commands, one answer line for each.
 
-    pytorch.py THREADS [tuned]
+    pytorch.py THREADS [tuned | cuda (eager | graph | compile)]
 
 Every row is in the layout and formulation that is fastest here: convolutions choose between NCHW and channels-last by a
 short trial, W2 takes one backward pass for its three optimisers, MMD runs as autograd over a distance matrix and, as a
-peer of its own, with the gradient derived by hand. `tuned` also pools before the ReLU, which gives the same numbers.
+peer of its own, with the gradient derived by hand. `tuned` also pools before the ReLU, which gives the same numbers. On a
+GPU everything is tuned and lies there; a step runs as it is, as a captured graph, or compiled.
 """
 import math
 import statistics
@@ -17,7 +18,9 @@ from torch import nn
 from torch.nn import functional as F
 
 THREADS = int(sys.argv[1]) if len(sys.argv) > 1 else 2
-TUNED = "tuned" in sys.argv[2:]
+DEVICE = "cuda" if "cuda" in sys.argv[2:] else "cpu"
+MODE = sys.argv[-1] if DEVICE == "cuda" else "eager"
+TUNED = "tuned" in sys.argv[2:] or DEVICE == "cuda"
 torch.set_num_threads(THREADS)
 HALF = 128
 
@@ -34,11 +37,11 @@ def hashed(count, stream):
 
 
 def tensor(shape, stream, scale=1.0):
-    return torch.from_numpy(hashed(int(np.prod(shape)), stream) * np.float32(scale)).reshape(shape)
+    return torch.from_numpy(hashed(int(np.prod(shape)), stream) * np.float32(scale)).reshape(shape).to(DEVICE)
 
 
 def summary(x):
-    x = x.detach().contiguous().numpy().astype(np.float64).ravel()
+    x = x.detach().contiguous().cpu().numpy().astype(np.float64).ravel()
     return [np.sqrt((x * x).sum()), (x * hashed(x.size, 9001)).sum(), (x * hashed(x.size, 9002)).sum()]
 
 
@@ -65,7 +68,7 @@ def features():
 def start(net, stream):
     """Weights from streams in graft's order of arrays: for each layer weights then bias, or gamma, beta and two statistics."""
     k = 0
-    for layer in net:
+    for layer in net.to(DEVICE):
         if isinstance(layer, (nn.Conv2d, nn.Linear)):
             p = layer.weight
             shape = tuple(p.permute(2, 3, 1, 0).shape) if p.dim() == 4 else tuple(p.T.shape)
@@ -83,12 +86,43 @@ def start(net, stream):
 NORM_ARRAYS = 2
 
 
+def allow_tf32(allowed):
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = allowed
+
+
+def compiled(function):
+    return torch.compile(function, mode="max-autotune") if MODE == "compile" else function
+
+
+class Captured:
+    """A step as it is replayed: once `ready()`, all that it launches is one graph."""
+
+    def __init__(self, work):
+        self.work, self.graph = work, None
+
+    def ready(self):
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(3):
+                self.work.step()
+        torch.cuda.current_stream().wait_stream(side)
+        self.graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self.graph):
+            self.work.step()
+
+    def step(self):
+        if self.graph is None:
+            self.ready()
+        self.graph.replay()
+
+
 class Step:
     def __init__(self):
         images = tensor((2 * HALF, 28, 28, 3), 1, 0.5).permute(0, 3, 1, 2)  # channels last in memory
         self.images = images if TUNED else images.contiguous()
-        self.labels = torch.tensor([i * 7 % 10 for i in range(HALF)])
-        self.domains = torch.tensor([0] * HALF + [1] * HALF)
+        self.labels = torch.tensor([i * 7 % 10 for i in range(HALF)], device=DEVICE)
+        self.domains = torch.tensor([0] * HALF + [1] * HALF, device=DEVICE)
         self.features = start(features(), 10)
         if TUNED:
             self.features = self.features.to(memory_format=torch.channels_last)
@@ -123,13 +157,18 @@ class W1(Step):
         self.domain_head = start(nn.Sequential(nn.Linear(768, 100), nn.ReLU(), nn.Linear(100, 2)), 30)
         nets = [self.features, self.label_head, self.domain_head]
         self.optimizer = torch.optim.SGD([p for n in nets for p in n.parameters()], lr=1e-3, momentum=0.9)
+        self.losses = compiled(self.forward)
 
-    def step(self):
-        self.optimizer.zero_grad(set_to_none=True)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
+    def forward(self):
+        with torch.autocast(DEVICE, torch.bfloat16, enabled=self.half):
             f = self.features(self.images)
             label = F.cross_entropy(self.label_head(f[:HALF]), self.labels)
             domain = F.cross_entropy(self.domain_head(Reverse.apply(f)), self.domains)
+        return label, domain
+
+    def step(self):
+        self.optimizer.zero_grad(set_to_none=True)
+        label, domain = self.losses()
         (label + domain).backward()
         self.optimizer.step()
         return label, domain
@@ -144,7 +183,7 @@ class Lenet(Step):
     def __init__(self):
         super().__init__()
         self.net = nn.Sequential(self.features, start(label_head(), 20))
-        self.labels = torch.tensor([i * 7 % 10 for i in range(2 * HALF)])
+        self.labels = torch.tensor([i * 7 % 10 for i in range(2 * HALF)], device=DEVICE)
         self.optimizer = torch.optim.SGD(self.net.parameters(), lr=1e-3, momentum=0.9)
 
     def step(self):
@@ -166,13 +205,15 @@ def norm_head(*widths, last_bias):
 
 
 class W2(Step):
-    def __init__(self):
+    def __init__(self, half=False):
         super().__init__()
+        self.half = half
         self.label_head = start(norm_head(768, 100, 100, 10, last_bias=True), 20)
         self.domain_head = start(norm_head(768, 256, 128, 64, 32, 1, last_bias=False), 30)
-        self.optimizers = [torch.optim.Adam(n.parameters(), lr=7e-5, eps=1e-7) for n in (self.features, self.label_head, self.domain_head)]
-        self.ones, self.zeros = torch.ones(HALF, 1), torch.zeros(HALF, 1)
+        self.optimizers = [torch.optim.Adam(n.parameters(), lr=7e-5, eps=1e-7, capturable=DEVICE == "cuda") for n in (self.features, self.label_head, self.domain_head)]
+        self.ones, self.zeros = torch.ones(HALF, 1, device=DEVICE), torch.zeros(HALF, 1, device=DEVICE)
         self.source, self.target = self.images[:HALF], self.images[HALF:]
+        self.losses = compiled(self.forward)
 
     def frozen(self, x):
         """The domain head through which a gradient passes without reaching its own parameters."""
@@ -185,14 +226,19 @@ class W2(Step):
                 x = layer(x)
         return x
 
-    def step(self):
+    def forward(self):
         bce = F.binary_cross_entropy_with_logits
+        with torch.autocast(DEVICE, torch.bfloat16, enabled=self.half):
+            fs, ft = self.features(self.source), self.features(self.target)
+            label = F.cross_entropy(self.label_head(fs), self.labels)
+            domain = bce(self.domain_head(fs.detach()), self.ones) + bce(self.domain_head(ft.detach()), self.zeros)
+            swapped = bce(self.frozen(fs), self.zeros) + bce(self.frozen(ft), self.ones)
+        return label, domain, swapped
+
+    def step(self):
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
-        fs, ft = self.features(self.source), self.features(self.target)
-        label = F.cross_entropy(self.label_head(fs), self.labels)
-        domain = bce(self.domain_head(fs.detach()), self.ones) + bce(self.domain_head(ft.detach()), self.zeros)
-        swapped = bce(self.frozen(fs), self.zeros) + bce(self.frozen(ft), self.ones)
+        label, domain, swapped = self.losses()
         (0.8 * (label + 0.5 * swapped + domain)).backward()
         for optimizer in self.optimizers:
             optimizer.step()
@@ -208,8 +254,9 @@ class Mmd:
         self.y = (tensor((n, 256), 2) * 1.25 + 0.1).detach().requires_grad_()
         gamma = 1 / 256
         self.gammas = [gamma * f for f in ((0.25, 0.5, 1, 2, 4) if five else (1,))]
-        sign = torch.cat([torch.ones(n), -torch.ones(n)]) / n
+        sign = torch.cat([torch.ones(n, device=DEVICE), -torch.ones(n, device=DEVICE)]) / n
         self.signs = sign[:, None] * sign[None, :]
+        self.loss = compiled(self.forward)
 
     def step(self):
         self.x.grad = self.y.grad = None
@@ -229,13 +276,16 @@ class Mmd:
                 dz = 4 * (w.sum(1, keepdim=True) * z - w @ z)
                 self.x.grad, self.y.grad = dz[: self.n], dz[self.n :]
             return loss
+        loss = self.loss()
+        loss.backward()
+        return loss
+
+    def forward(self):
         z = torch.cat([self.x, self.y])
         squares = (z * z).sum(1)
         d = (squares[:, None] + squares[None, :] - 2 * (z @ z.T)).clamp(min=0)
         values = sum(torch.exp(d * -g) for g in self.gammas)
-        loss = (values * self.signs).sum()
-        loss.backward()
-        return loss
+        return (values * self.signs).sum()
 
     def numbers(self):
         loss = self.step().item()
@@ -281,10 +331,11 @@ class Convolution:
 
 def make(name):
     parts = name.split("/")
+    allow_tf32(parts[-1] == "tf32")
     if parts[0] == "W1":
         return Lenet() if parts[1:] == ["lenet"] else W1(half=parts[1:] == ["bf16"])
     if parts[0] == "W2":
-        return W2()
+        return W2(half=parts[1:] == ["bf16"])
     if parts[0] == "W6":
         return Mmd(int(parts[1].split("x")[0]), parts[2] == "five", parts[-1] == "derived")
     if parts[0] in ("W3", "W4", "W5"):
@@ -293,8 +344,19 @@ def make(name):
     return Convolution(parts[1], parts[2])
 
 
+def steps(work):
+    """On a GPU many at once, and then waits: graft is timed so, too."""
+    if DEVICE == "cpu":
+        work.step()
+        return 1
+    for _ in range(20):
+        work.step()
+    torch.cuda.synchronize()
+    return 20
+
+
 def main():
-    made = {}
+    made, replayed = {}, {}
     print("ready", torch.__version__, flush=True)
     for line in sys.stdin:
         command, name, *rest = line.split() + [""]
@@ -306,16 +368,18 @@ def main():
                 print(*(f"{v:.17g}" for v in made[name].numbers()), flush=True)
         elif command == "time":
             work, times = made[name], []
+            if MODE == "graph":
+                work = replayed.setdefault(name, Captured(work))
             with torch.set_grad_enabled(not name.startswith("W7")):
-                work.step()
+                steps(work)
                 begin = time.perf_counter()
                 while len(times) < 3 or time.perf_counter() - begin < float(rest[0]):
                     before = time.perf_counter()
-                    work.step()
-                    times.append(time.perf_counter() - before)
+                    count = steps(work)
+                    times.append((time.perf_counter() - before) / count)
             print(f"{1e3 * statistics.median(times):.17g}", flush=True)
         elif command == "free":
-            made.pop(name, None)
+            made.pop(name, None), replayed.pop(name, None)
             print(flush=True)
 
 

@@ -1,4 +1,5 @@
-// graft's side of benchmarks/compare.py: serve.hpp's commands, `peak`, and `device NAME`, answered by ok or a sentence.
+// graft's side of benchmarks/compare.py: serve.hpp's commands, `peak` (GFLOP/s; 0: not known), and `device`, answered by ok or
+// a sentence.     bench_works [THREADS [cpu | cuda]]
 #include <graft/core/parallel.hpp>
 #include <graft/kernel/cpu/simd.hpp>
 #include <graft/version.hpp>
@@ -39,20 +40,25 @@ double peak() {
 
 int main(int argc, char** argv) {
   if (argc > 1) graft::set_threads(std::atoi(argv[1]));
+  const bool cuda = argc > 2 && std::string(argv[2]) == "cuda";
   works::Makers makers;
-  works::add_steps(makers);
-  works::add_discrepancies(makers);
-  works::add_convolutions(makers);
-  works::add_inference(makers);
-  works::add_finetuning(makers);
+  std::string device = "ok";
+  if (cuda) {
+#ifdef GRAFT_WITH_CUDA
+    device = works::add_on_cuda(makers);
+#else
+    device = "this program was built without CUDA: configure with -DGRAFT_CUDA=ON, where nvcc is.";
+#endif
+  } else {
+    works::add_steps(makers);
+    works::add_discrepancies(makers);
+    works::add_convolutions(makers);
+    works::add_inference(makers);
+    works::add_finetuning(makers);
+  }
   works::serve(std::string(GRAFT_VERSION_STRING) + " " + graft::isa_name, makers,
-               [](const std::string& command, const std::string& name) {
-                 if (command == "peak") {
-                   std::printf("%.17g", peak());
-                 } else if (command == "device" && name == "cpu") {
-                   std::printf("ok");
-                 } else if (command == "device") {
-                   std::printf("this program was built without the device %s; it has: cpu", name.c_str());
-                 }
+               [&](const std::string& command, const std::string&) {
+                 if (command == "peak") std::printf("%.17g", cuda ? 0.0 : peak());
+                 if (command == "device") std::printf("%s", device.c_str());
                });
 }

@@ -11,6 +11,8 @@ void add_discrepancies(Makers& makers);
 void add_convolutions(Makers& makers);
 void add_inference(Makers& makers);
 void add_finetuning(Makers& makers);
+/// "ok", or why there is no GPU. Only where GRAFT_WITH_CUDA is defined.
+std::string add_on_cuda(Makers& makers);
 
 /// 64-byte aligned, as a model's own numbers are.
 struct Numbers : graft::Buffer<float> {

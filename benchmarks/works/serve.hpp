@@ -16,12 +16,17 @@ inline double now() { return std::chrono::duration<double>(std::chrono::steady_c
 
 /// The median of the steps within `seconds`, three at least, after one that does not count; in milliseconds.
 inline double median_step(Work& work, double seconds) {
-  work.step();
+  const int together = work.together();
+  const auto steps = [&] {
+    for (int i = 0; i < together; ++i) work.step();
+    work.finish();
+  };
+  steps();
   std::vector<double> times;
   for (const double begin = now(); times.size() < 3 || now() - begin < seconds;) {
     const double before = now();
-    work.step();
-    times.push_back(now() - before);
+    steps();
+    times.push_back((now() - before) / together);
   }
   const auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
   std::nth_element(times.begin(), middle, times.end());

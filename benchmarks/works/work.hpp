@@ -17,6 +17,10 @@ class Work {
   virtual ~Work() = default;
   /// What is timed.
   virtual void step() = 0;
+  /// Ends what step() may have left running, on a device that works while the program goes on.
+  virtual void finish() {}
+  /// Steps that are timed as one.
+  [[nodiscard]] virtual int together() const { return 1; }
   /// From the start, what both sides must agree on; called once, before the first step().
   virtual std::vector<double> numbers() = 0;
   /// Additions and multiplications of a step; 0 where they say nothing.
