@@ -52,6 +52,31 @@ class CudaLosses final : public DeviceLosses<T> {
   void coral(int nx, int ny, int d, const T* x, const T* y, T* dx, T* dy, T* value) const override {
     cuda::coral(Cuda{}, nx, ny, d, x, y, dx, dy, value);
   }
+  void classifier_discrepancy(int n, int classes, const T* p, const T* q, T* da, T* db, T* value) const override {
+    cuda::classifier_discrepancy(Cuda{}, n, classes, p, q, da, db, value);
+  }
+  void margin_disparity(int rows, int split, int classes, const T* p, const T* main, double margin, T* dz,
+                        T* value) const override {
+    cuda::margin_disparity(Cuda{}, rows, split, classes, p, main, margin, dz, value);
+  }
+  void consistency(int n, int classes, const T* logits, const T* teacher, double confidence, T* dx, T* value) const override {
+    cuda::consistency(Cuda{}, n, classes, logits, teacher, confidence, dx, value);
+  }
+  void mcc(int n, int classes, const T* logits, T temperature, T* gradient, double epsilon, T* value) const override {
+    cuda::mcc(Cuda{}, n, classes, logits, temperature, gradient, epsilon, value);
+  }
+  void domain_cross_entropy(int n, int split, const T* logits, const T* weights, T* dz, T* value) const override {
+    cuda::domain_cross_entropy(Cuda{}, n, split, logits, weights, dz, value);
+  }
+  void outer(int n, int classes, int d, const T* g, const T* f, T* value) const override {
+    cuda::outer(Cuda{}, n, classes, d, g, f, value);
+  }
+  void outer_backward(int n, int classes, int d, const T* g, const T* gradient, T* df) const override {
+    cuda::outer_backward(Cuda{}, n, classes, d, g, gradient, df);
+  }
+  void entropy_weights(int n, int split, int classes, const T* p, T* w) const override {
+    cuda::entropy_weights(Cuda{}, n, split, classes, p, w);
+  }
   void softmax(int n, int classes, const T* logits, T* p) const override {
     cuda::softmax_forward(Cuda{}, n, classes, logits, p);
   }

@@ -2,6 +2,9 @@
 #include <graft/core/outputs.hpp>
 #include <graft/cuda.hpp>
 #include <graft/loss/central_moments.hpp>
+#include <graft/loss/classifiers.hpp>
+#include <graft/loss/conditional.hpp>
+#include <graft/loss/consistency.hpp>
 #include <graft/loss/conventions.hpp>
 #include <graft/loss/joint.hpp>
 #include <graft/loss/unsupervised.hpp>
@@ -10,6 +13,7 @@
 #include <graft/optim/l2_sp.hpp>
 #include <graft/optim/rmsprop.hpp>
 #include <graft/optim/sgd.hpp>
+#include <graft/transfer/gradient_reversal.hpp>
 
 #include "catch.hpp"
 #include "support/allocations.hpp"
@@ -180,9 +184,41 @@ TEST_CASE("every loss on Cuda gives the CPU's value and gradients", "[cuda][engi
   compare_loss([&](auto&, const auto&, const auto& f) { return mean_difference(f.source(), f.target()); });
 }
 
+TEST_CASE("losses on predictions of one and two classifiers on Cuda are the CPU's", "[cuda][engine]") {
+  compare_loss([](auto&, const auto& z, const auto&) { return minimum_class_confusion(z); });
+  compare_loss([](auto&, const auto& z, const auto&) { return classifier_discrepancy(z.rows(0, 5), z.rows(5, 5)); });
+  compare_loss([](auto&, const auto& z, const auto&) { return margin_disparity(z, z, 3.0); });
+  const std::vector<double> teacher = [] {
+    std::vector<double> q = numbers<double>(40, 8);
+    for (double& v : q) v = std::abs(v) / 2;
+    return q;
+  }();
+  compare_loss([&](auto&, const auto& z, const auto&) { return consistency(z, teacher.data(), 0.4); });
+}
+
+TEST_CASE("CDAN's map, weights and loss on Cuda are the CPU's", "[cuda][engine]") {
+  struct Domains : Net<Vector<9 * 4>, Dense<1>> {};
+  const auto run = [&]<class Device>(Device, int weights) {
+    Model<Body, Device, double> body{{.name = "body", .seed = 1, .bias = 0.1}};
+    Model<Head, Device, double> head{{.name = "head", .seed = 2, .bias = 0.1}};
+    Model<Domains, Device, double> domains{{.name = "domains", .seed = 3}};
+    const auto x = numbers<double>(10 * 6, 3);
+    Tape<double> tape;
+    const auto f = tape(body, Rows<double>{x.data(), 10, 6});
+    const auto z = tape(head, f);
+    const double* w = weights == 0 ? nullptr : entropy_weights(z, weights == 2);
+    const auto loss = domain_cross_entropy(tape(domains, reverse_gradient(conditional(f, z), 0.7)), w);
+    std::vector<double> everything{loss.value()};
+    backward(loss);
+    for (const auto* model : {&body.gradients(), &domains.gradients()})
+      everything.insert(everything.end(), model->begin(), model->end());
+    return everything;
+  };
+  for (int weights = 0; weights < 3; ++weights) CHECK(reference::error(run(Cuda{}, weights), run(Cpu{}, weights)) < 1e-11);
+}
+
 TEST_CASE("losses without a kernel run on the CPU, on Cuda's numbers", "[cuda][engine]") {
   compare_loss([](auto&, const auto&, const auto& f) { return central_moment_discrepancy(f.source(), f.target()); });
-  compare_loss([](auto&, const auto& z, const auto&) { return minimum_class_confusion(z); });
   compare_loss([](auto&, const auto& z, const auto& f) { return joint_mmd(f, z); });
   compare_loss([](auto&, const auto& z, const auto& f) { return local_mmd(f, z, ClassLabels<>{labels.data(), 6}); });
   compare_loss([](auto&, const auto&, const auto& f) { return mmd(f.source(), f.target(), Convention::skada); });

@@ -2,8 +2,13 @@
 #include "graft/kernel/cpu/pairwise.hpp"
 #include "graft/kernel/cpu/soft_cross_entropy.hpp"
 #include "graft/kernel/cpu/statistics.hpp"
+#include "graft/kernel/cuda/layers.hpp"
 #include "graft/kernel/cuda/losses.hpp"
 #include "cuda/device.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
 
 namespace test_losses {
 using namespace graft;
@@ -226,6 +231,52 @@ TEST_CASE("cuda: coral and the difference of means") {
   moments(2, 3, 1);
   moments(17, 9, 5);
   moments(33, 40, 70, false);
+}
+
+TEST_CASE("cuda: minimum class confusion, also of more classes than lanes") {
+  for (const auto& [n, classes] : {std::pair{1, 1}, {7, 3}, {33, 10}, {5, 45}, {300, 33}}) {
+    device::compare_both("mcc of " + std::to_string(n) + " x " + std::to_string(classes),
+                         [&, n = n, classes = classes](auto zero, auto tag, auto& results) {
+                           using T = decltype(zero);
+                           const std::size_t all = static_cast<std::size_t>(n) * static_cast<std::size_t>(classes);
+                           Array<T> x(reference::normal<T>(all, 1, 3.0)), dx(all);
+                           if constexpr (std::is_same_v<decltype(tag), Cpu>) {
+                             results.push_back({kernel::mcc(tag, n, classes, read(x), T(2.5), dx.data(), 1e-5)});
+                           } else {
+                             Array<T> value(1);
+                             kernel::mcc(tag, n, classes, read(x), T(2.5), dx.data(), 1e-5, value.data());
+                             results.push_back(value.get());
+                           }
+                           results.push_back(dx.get());
+                         });
+  }
+}
+
+TEST_CASE("cuda: margins and discrepancies of more classes than lanes choose and sum as plain loops do") {
+  for (const int classes : {1, 2, 31, 32, 33, 100}) {
+    const int n = 9, split = 4;
+    const std::size_t width = static_cast<std::size_t>(classes), all = static_cast<std::size_t>(n) * width;
+    auto logits = reference::normal<double>(all, 2, 2.0);
+    if (classes > 40) logits[40] = logits[3] = 50.0;  // equals: the first
+    Array<double> a(reference::normal<double>(all, 1)), main(logits), b(reference::normal<double>(all, 3)), p(all), q(all);
+    kernel::softmax_forward(Cuda{}, n, classes, read(a), p.data());
+    kernel::softmax_forward(Cuda{}, n, classes, read(b), q.data());
+    Array<double> value(1), dz(all), da(all), db(all), apart(1);
+    cuda::margin_disparity(Cuda{}, n, split, classes, read(p), read(main), 3.0, dz.data(), value.data());
+    cuda::classifier_discrepancy(Cuda{}, n, classes, read(p), read(q), da.data(), db.data(), apart.data());
+    const auto prob = p.get(), other = q.get();
+    double margin = 0.0, distance = 0.0;
+    for (int i = 0; i < n; ++i) {
+      const std::size_t row = static_cast<std::size_t>(i) * width;
+      const auto begin = logits.begin() + static_cast<std::ptrdiff_t>(row);
+      const std::size_t k = static_cast<std::size_t>(std::max_element(begin, begin + classes) - begin);
+      const double own = prob[row + k];
+      margin += i < split ? -3.0 / split * std::log(own) : -std::log(std::min(1.0, 1.0 - own + 1e-6)) / (n - split);
+      for (std::size_t c = 0; c < width; ++c) distance += std::abs(prob[row + c] - other[row + c]);
+    }
+    CHECK(value.get()[0] == Approx(margin).epsilon(1e-11));
+    CHECK(apart.get()[0] == Approx(distance / static_cast<double>(all)).epsilon(1e-11));
+  }
 }
 
 }  // namespace test_losses

@@ -19,7 +19,7 @@ Loss<T> classifier_discrepancy(const Var<S, A, T>& a, const Var<S, B, T>& b) {
   if (a.count() != b.count()) fail("classifier_discrepancy: ", a.count(), " rows against ", b.count(), ".");
   const T* p = probabilities_of(a);
   const T* q = probabilities_of(b);
-  return detail::record_loss(a, b, [&](const T*, const T*, T* da, T* db) {
+  const auto here = [&](const T*, const T*, T* da, T* db) {
     const std::size_t numbers = static_cast<std::size_t>(a.count()) * static_cast<std::size_t>(S.c);
     const T part = T{1} / static_cast<T>(numbers);
     double sum = 0.0;
@@ -33,6 +33,9 @@ Loss<T> classifier_discrepancy(const Var<S, A, T>& a, const Var<S, B, T>& b) {
     if (da != nullptr) kernel::softmax_backward(Cpu{}, a.count(), S.c, p, da, da);
     if (db != nullptr) kernel::softmax_backward(Cpu{}, b.count(), S.c, q, db, db);
     return static_cast<T>(sum / static_cast<double>(numbers));
+  };
+  return detail::record_loss(a, b, here, [&](const DeviceLosses<T>& losses, const T*, const T*, T* da, T* db, T* value) {
+    losses.classifier_discrepancy(a.count(), S.c, p, q, da, db, value);
   });
 }
 
@@ -48,7 +51,7 @@ Loss<T> margin_disparity(const Var<S, A, T>& adversary, const Var<S, B, T>& main
   if (adversary.count() != main.count())
     fail("margin_disparity: ", adversary.count(), " rows of the adversary, ", main.count(), " of the main classifier.");
   const T* p = probabilities_of(adversary);
-  return detail::record_loss(adversary, [&](const T*, T* dz) {
+  const auto here = [&](const T*, T* dz) {
     const int rows = main.count(), split = main.split;
     double loss = 0.0;
     for (int i = 0; i < rows; ++i) {
@@ -71,6 +74,9 @@ Loss<T> margin_disparity(const Var<S, A, T>& adversary, const Var<S, B, T>& main
             static_cast<T>(slope * ((c == k ? 1.0 : 0.0) - static_cast<double>(row[c])));
     }
     return static_cast<T>(loss);
+  };
+  return detail::record_loss(adversary, here, [&](const DeviceLosses<T>& losses, const T*, T* dz, T* value) {
+    losses.margin_disparity(main.count(), main.split, S.c, p, main.view.value(), margin, dz, value);
   });
 }
 

@@ -23,12 +23,15 @@ struct ConditionalCall {
   const T* other;   ///< outer product: the probabilities, n x classes; random: g R_g / sqrt(wide), n x wide
   const T* matrix;  ///< null for the outer product
   int classes, d, wide;
+  static constexpr bool waits_for_nothing = true;
   void backward(Tape<T>& tape) {
     if (out->gradient == nullptr || !features.wanted()) return;
     const std::size_t n = static_cast<std::size_t>(out->rows), width = static_cast<std::size_t>(d);
     ArenaScope scope(tape.arena());
     T* unit = tape.arena().template take<T>(n * width);
-    if (matrix == nullptr) {
+    if (matrix == nullptr && tape.device() != nullptr) {
+      tape.device()->losses().outer_backward(out->rows, classes, d, other, out->gradient, unit);
+    } else if (matrix == nullptr) {
       for (std::size_t i = 0; i < n; ++i) {
         for (std::size_t k = 0; k < width; ++k) {
           T sum{0};
@@ -38,6 +41,7 @@ struct ConditionalCall {
         }
       }
     } else {
+      tape.synchronise();
       T* scaled = tape.arena().template take<T>(n * out->row);
       for (std::size_t i = 0; i < n * out->row; ++i) scaled[i] = other[i] * out->gradient[i];
       kernel::dense_backward(Cpu{}, out->rows, d, wide, static_cast<const T*>(nullptr), matrix, static_cast<const T*>(nullptr),
@@ -70,10 +74,13 @@ Var<Vector<static_cast<int>(F.size()) * L.c>, Kind::features, T> conditional(con
   constexpr int d = static_cast<int>(F.size());
   const T* g = probabilities_of(logits);
   Tape<T>& tape = *f.tape;
-  tape.on_host("conditional");
   const std::size_t n = static_cast<std::size_t>(f.count()), row = static_cast<std::size_t>(d) * static_cast<std::size_t>(L.c);
   T* value = tape.arena().template take<T>(n * row);
-  for (std::size_t i = 0; i < n; ++i) {
+  if (tape.device() != nullptr) {
+    tape.bring(*f.view.node);
+    tape.device()->losses().outer(f.count(), L.c, d, g, f.view.value(), value);
+  }
+  for (std::size_t i = 0; i < n && tape.device() == nullptr; ++i) {
     for (std::size_t c = 0; c < static_cast<std::size_t>(L.c); ++c) {
       for (std::size_t k = 0; k < static_cast<std::size_t>(d); ++k)
         value[i * row + c * d + k] = g[i * static_cast<std::size_t>(L.c) + c] * f.view.value()[i * d + k];
@@ -127,8 +134,11 @@ Var<Vector<Wide>, Kind::features, T> conditional(const Var<F, A, T>& f, const Va
 template <Shape S, Kind K, class T>
 const T* entropy_weights(const Var<S, K, T>& logits, bool each) {
   const T* p = probabilities_of(logits);
-  logits.tape->on_host("entropy_weights");
   T* w = logits.tape->arena().template take<T>(static_cast<std::size_t>(logits.count()));
+  if (const auto* device = logits.tape->device(); device != nullptr) {
+    device->losses().entropy_weights(logits.count(), each ? logits.split : 0, S.c, p, w);
+    return w;
+  }
   for (int i = 0; i < logits.count(); ++i) {
     double h = 0.0;
     for (int c = 0; c < S.c; ++c) {
@@ -153,7 +163,7 @@ const T* entropy_weights(const Var<S, K, T>& logits, bool each) {
 template <Shape S, Kind K, class T>
 Loss<T> domain_cross_entropy(const Var<S, K, T>& logits, const T* weights) {
   static_assert(LossWantsLogits<K>::ok && S == Vector<1>);
-  return detail::record_loss(logits, [&](const T* z, T* dz) {
+  const auto here = [&](const T* z, T* dz) {
     double loss = 0.0;
     for (int i = 0; i < logits.count(); ++i) {
       const bool source = i < logits.split;
@@ -165,6 +175,10 @@ Loss<T> domain_cross_entropy(const Var<S, K, T>& logits, const T* weights) {
       if (dz != nullptr) dz[i] = static_cast<T>(w * (sigmoid - (source ? 1.0 : 0.0)));
     }
     return static_cast<T>(loss);
+  };
+  return detail::record_loss(logits, here, [&](const DeviceLosses<T>& losses, const T* z, T* dz, T* value) {
+    losses.domain_cross_entropy(logits.count(), logits.split, z,
+                                logits.tape->brought(weights, static_cast<std::size_t>(logits.count())), dz, value);
   });
 }
 

@@ -15,7 +15,7 @@ GRAFT_BEGIN
 template <Shape S, Kind K, class T>
 Loss<T> consistency(const Var<S, K, T>& logits, const T* teacher, double confidence = 0.0) {
   static_assert(LossWantsLogits<K>::ok);
-  return detail::record_loss(logits, [&](const T* x, T* dx) {
+  const auto here = [&](const T* x, T* dx) {
     const std::size_t classes = static_cast<std::size_t>(S.c), numbers = logits.view.size();
     ArenaScope scope(logits.tape->arena());
     T* p = logits.tape->arena().template take<T>(numbers);
@@ -32,6 +32,10 @@ Loss<T> consistency(const Var<S, K, T>& logits, const T* teacher, double confide
     }
     if (dx != nullptr) kernel::softmax_backward(Cpu{}, logits.count(), S.c, p, dx, dx);
     return static_cast<T>(sum / static_cast<double>(numbers));
+  };
+  return detail::record_loss(logits, here, [&](const DeviceLosses<T>& losses, const T* x, T* dx, T* value) {
+    const T* q = logits.tape->brought(teacher, logits.view.size());
+    losses.consistency(logits.count(), S.c, x, q, confidence, dx, value);
   });
 }
 

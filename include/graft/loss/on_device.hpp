@@ -26,7 +26,16 @@ class DeviceLosses {
                    T* value) const = 0;
   virtual void mean_difference(int nx, int ny, int d, const T* x, const T* y, T* dx, T* dy, T* value) const = 0;
   virtual void coral(int nx, int ny, int d, const T* x, const T* y, T* dx, T* dy, T* value) const = 0;
-  /// No loss, but what several are made of.
+  virtual void classifier_discrepancy(int n, int classes, const T* p, const T* q, T* da, T* db, T* value) const = 0;
+  virtual void margin_disparity(int rows, int split, int classes, const T* p, const T* main, double margin, T* dz,
+                                T* value) const = 0;
+  virtual void consistency(int n, int classes, const T* logits, const T* teacher, double confidence, T* dx, T* value) const = 0;
+  virtual void mcc(int n, int classes, const T* logits, T temperature, T* gradient, double epsilon, T* value) const = 0;
+  virtual void domain_cross_entropy(int n, int split, const T* logits, const T* weights, T* dz, T* value) const = 0;
+  /// No losses, but what several are made of.
+  virtual void outer(int n, int classes, int d, const T* g, const T* f, T* value) const = 0;
+  virtual void outer_backward(int n, int classes, int d, const T* g, const T* gradient, T* df) const = 0;
+  virtual void entropy_weights(int n, int split, int classes, const T* p, T* w) const = 0;
   virtual void softmax(int n, int classes, const T* logits, T* p) const = 0;
 
  protected:

@@ -37,9 +37,12 @@ template <Shape S, Kind K, class T>
 Loss<T> minimum_class_confusion(const Var<S, K, T>& logits, double temperature = 2.5, double epsilon = 1e-5) {
   static_assert(LossWantsLogits<K>::ok);
   if (!(temperature > 0.0)) fail("minimum_class_confusion: temperature is ", temperature, " but must be above 0.");
-  return detail::record_loss(logits, [&](const T* x, T* dx) {
-    return kernel::mcc(Cpu{}, logits.count(), S.c, x, static_cast<T>(temperature), dx, epsilon);
-  });
+  return detail::record_loss(
+      logits,
+      [&](const T* x, T* dx) { return kernel::mcc(Cpu{}, logits.count(), S.c, x, static_cast<T>(temperature), dx, epsilon); },
+      [&](const DeviceLosses<T>& losses, const T* x, T* dx, T* value) {
+        losses.mcc(logits.count(), S.c, x, static_cast<T>(temperature), dx, epsilon, value);
+      });
 }
 
 GRAFT_END

@@ -1,4 +1,5 @@
 /// \file losses.cu  Losses, for float and double.
+#include "graft/kernel/cuda/classifiers.cuh"
 #include "graft/kernel/cuda/cross_entropy.cuh"
 #include "graft/kernel/cuda/entropy.cuh"
 #include "graft/kernel/cuda/mmd.cuh"
@@ -15,6 +16,14 @@ GRAFT_CUDA_BEGIN
   template void mean_entropy<T>(Cuda, int, int, const T*, T*, double, T*);                                     \
   template void mmd<T>(Cuda, int, int, int, const T*, const T*, const MmdOptions&, T*, T*, T*);                \
   template void mean_difference<T>(Cuda, int, int, int, const T*, const T*, T*, T*, T*);                       \
+  template void classifier_discrepancy<T>(Cuda, int, int, const T*, const T*, T*, T*, T*);                     \
+  template void margin_disparity<T>(Cuda, int, int, int, const T*, const T*, double, T*, T*);                  \
+  template void consistency<T>(Cuda, int, int, const T*, const T*, double, T*, T*);                            \
+  template void mcc<T>(Cuda, int, int, const T*, T, T*, double, T*);                                           \
+  template void outer<T>(Cuda, int, int, int, const T*, const T*, T*);                                         \
+  template void outer_backward<T>(Cuda, int, int, int, const T*, const T*, T*);                                \
+  template void entropy_weights<T>(Cuda, int, int, int, const T*, T*);                                         \
+  template void domain_cross_entropy<T>(Cuda, int, int, const T*, const T*, T*, T*);                           \
   template void coral<T>(Cuda, int, int, int, const T*, const T*, T*, T*, T*);
 GRAFT_INSTANTIATE(float)
 GRAFT_INSTANTIATE(double)

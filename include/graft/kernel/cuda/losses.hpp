@@ -30,6 +30,28 @@ void entropy(Cuda, int n, int classes, const T* logits, T* gradient, double epsi
 template <class T>
 void mean_entropy(Cuda, int n, int classes, const T* logits, T* gradient, double epsilon, T* value);
 
+/// loss/classifiers.hpp: p and q are probabilities.
+template <class T>
+void classifier_discrepancy(Cuda, int n, int classes, const T* p, const T* q, T* da, T* db, T* value);
+/// p: the adversary's probabilities; main: the main classifier's logits.
+template <class T>
+void margin_disparity(Cuda, int rows, int split, int classes, const T* p, const T* main, double margin, T* dz, T* value);
+/// loss/consistency.hpp
+template <class T>
+void consistency(Cuda, int n, int classes, const T* logits, const T* teacher, double confidence, T* dx, T* value);
+template <class T>
+void mcc(Cuda, int n, int classes, const T* logits, T temperature, T* gradient, double epsilon, T* value);
+/// loss/conditional.hpp: value (n x classes x d) = g (n x classes) times f (n x d), and f's gradient.
+template <class T>
+void outer(Cuda, int n, int classes, int d, const T* g, const T* f, T* value);
+template <class T>
+void outer_backward(Cuda, int n, int classes, int d, const T* g, const T* gradient, T* df);
+/// w: 1 + exp(-entropy of p), of mean 1 over the first `split` rows, and over the others.
+template <class T>
+void entropy_weights(Cuda, int n, int split, int classes, const T* p, T* w);
+template <class T>
+void domain_cross_entropy(Cuda, int n, int split, const T* logits, const T* weights, T* dz, T* value);
+
 /// Throws Error, at once, for fewer rows than the estimator needs.
 template <class T>
 void mmd(Cuda, int nx, int ny, int d, const T* x, const T* y, const MmdOptions& options, T* dx, T* dy, T* value);
@@ -46,6 +68,7 @@ using cuda::binary_cross_entropy;
 using cuda::coral;
 using cuda::cross_entropy;
 using cuda::entropy;
+using cuda::mcc;
 using cuda::mean_absolute_error;
 using cuda::mean_difference;
 using cuda::mean_entropy;
