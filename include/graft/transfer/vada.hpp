@@ -22,8 +22,8 @@ struct VatOptions {
   std::uint64_t seed = 0;
 };
 struct VadaOptions {
-  DannLambda lambda{.high = 0.01};  ///< lambda_d
-  Growing entropy{0.01};            ///< lambda_t, of the target's conditional entropy
+  DannLambda lambda{};    ///< lambda_d; 0.01 in the paper, which aligned nothing here: docs/methods/vada.md
+  Growing entropy{0.01};  ///< lambda_t, of the target's conditional entropy
   VatOptions vat{};
   Recipe recipe{};
 };
@@ -109,7 +109,7 @@ struct ConditionalEntropy {
 
 }  // namespace part
 
-/// `Vada{features, labels, domains}`: Dann with a small lambda, a classifier that is sure on the target, and one that does not
+/// `Vada{features, labels, domains}`: Dann, a classifier that is sure on the target, and one that does not
 /// change its mind within `radius` of a sample, so that its borders keep away from both domains (equation 8).
 template <class Body, class LabelHead, class DomainHead>
 class Vada : public Composed<Body, LabelHead, part::Dann<DomainHead>, part::ConditionalEntropy, part::Vat<Body, LabelHead>> {
