@@ -223,6 +223,11 @@ class Tape : public TapeMemory<T> {
   /// a loss, is a number of the host.
   void contribute(const View<T>& view, double weight, const T* unit) {
     if (!view.wanted()) return;
+    Node<T>& node = *view.node;
+    if (device_ != nullptr && !node.scalar && node.gradient == nullptr && view.count == node.rows) {  // the first, all of it
+      node.gradient = arena_.template take<T>(view.size());
+      return device_->blend(view.size(), T{0}, static_cast<T>(weight * scale_of(view)), unit, node.gradient);
+    }
     T* sink = zeroed_gradient(*view.node) + static_cast<std::size_t>(view.begin) * view.node->row;
     const Accelerator<T>* const device = view.node->scalar ? nullptr : device_;
     detail::add_scaled(device, view.size(), static_cast<T>(weight * scale_of(view)), unit, sink);

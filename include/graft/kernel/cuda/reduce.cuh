@@ -100,12 +100,24 @@ template <class Done>
 void total(const char* name, std::ptrdiff_t count, const double* partial, const Done& done) {
   launch(name, total_kernel<Done>, dim3(1), 256, count, partial, done);
 }
-/// done(the sum of term(i), i in [0, count)); terms may write, each its own element.
+template <class F, class Done>
+__global__ void sum_at_once_kernel(std::ptrdiff_t count, F term, Done done) {
+  double sum = 0.0;
+  for (std::ptrdiff_t i = threadIdx.x; i < count; i += blockDim.x) sum += term(i);
+  sum = block_sum(sum);
+  if (threadIdx.x == 0) done(sum);
+}
+/// done(the sum of term(i), i in [0, count)); terms may write, each its own element. One kernel where there is little to sum,
+/// else two.
 template <class F, class Done>
 void sum(const char* name, std::ptrdiff_t count, const F& term, const Done& done) {
   const std::ptrdiff_t least = 2048, most = 512;
   const std::ptrdiff_t piece = (count + most - 1) / most > least ? (count + most - 1) / most : least;
   const unsigned blocks = blocks_for(count, piece);
+  if (blocks <= 1) {
+    launch(name, sum_at_once_kernel<F, Done>, dim3(1), 256, count, term, done);
+    return;
+  }
   double* partial = room<double>(Room::sums, blocks);
   launch(name, sum_kernel<F>, dim3(blocks), 256, count, piece, term, partial);
   total(name, blocks, partial, done);
@@ -150,6 +162,27 @@ __global__ void columns_kernel(std::ptrdiff_t rows, int c, std::ptrdiff_t piece,
   for (int l = 0; l < 8; ++l) sum += held[line][l][lane];
   partial[(static_cast<std::ptrdiff_t>(blockIdx.y) * 2 + line) * c + column] = sum;
 }
+/// The same where one piece is enough: the sums go to done(column, first, second).
+template <class Term, class Done>
+__global__ void columns_at_once_kernel(std::ptrdiff_t rows, int c, Term term, Done done) {
+  __shared__ double held[2][8][32];
+  const int lane = static_cast<int>(threadIdx.x % 32), line = static_cast<int>(threadIdx.x / 32);
+  const int column = static_cast<int>(blockIdx.x) * 32 + lane;
+  double first = 0.0, second = 0.0;
+  if (column < c) {
+    for (std::ptrdiff_t row = line; row < rows; row += 8) term(row, column, first, second);
+  }
+  held[0][line][lane] = first;
+  held[1][line][lane] = second;
+  __syncthreads();
+  if (line > 0 || column >= c) return;
+  first = second = 0.0;
+  for (int l = 0; l < 8; ++l) {
+    first += held[0][l][lane];
+    second += held[1][l][lane];
+  }
+  done(column, first, second);
+}
 template <class Done>
 struct FinishColumns {
   int c, pieces;
@@ -167,9 +200,13 @@ struct FinishColumns {
 /// done(column, first sum, second sum) for each of c columns.
 template <class Term, class Done>
 void column_sums(const char* name, std::ptrdiff_t rows, int c, const Term& term, const Done& done) {
-  const std::ptrdiff_t least = 64, most = 128;
+  const std::ptrdiff_t least = 256, most = 128;
   const std::ptrdiff_t piece = (rows + most - 1) / most > least ? (rows + most - 1) / most : least;
   const unsigned pieces = blocks_for(rows, piece);
+  if (pieces == 1) {
+    launch(name, columns_at_once_kernel<Term, Done>, dim3(blocks_for(c, 32)), 256, rows, c, term, done);
+    return;
+  }
   double* partial = room<double>(Room::sums, static_cast<std::size_t>(pieces) * 2 * static_cast<std::size_t>(c));
   launch(name, columns_kernel<Term>, dim3(blocks_for(c, 32), pieces), 256, rows, c, piece, term, partial);
   each(name, c, FinishColumns<Done>{c, static_cast<int>(pieces), partial, done});
