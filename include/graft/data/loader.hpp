@@ -115,6 +115,7 @@ class Filler {
     Normalize::check(set_.name(), set_.shape(), to_);
     settled_ = Buffer<std::uint8_t>(set_.size() * set_.shape().size(), &device);
     device.upload(settled_.size(), set_.pixels(0), settled_.data());
+    device.synchronise();  // the loader may be used on another thread
   }
   /// The images `which` (on the device), normalised, to `images` there.
   void draw(const Accelerator<T>& device, const std::uint32_t* which, T* images) const {
