@@ -21,9 +21,14 @@ struct Asked {
   std::deque<std::function<void()>> queue;
   std::uint64_t begun = 0;  ///< that are no longer in the queue
 };
-/// It outlives all that the thread holds, which is given back through it.
+/// It outlives all that the thread holds, which is given back through it: kept to the end of the program.
 inline Asked& asked() {
-  thread_local auto* const stream = new Asked;
+  static auto* const all = new std::deque<Asked>;
+  static std::mutex mutex;
+  thread_local Asked* const stream = [] {
+    const std::lock_guard lock(mutex);
+    return &all->emplace_back();
+  }();
   return *stream;
 }
 /// Runs the first `count` of all that was ever asked for.
