@@ -65,6 +65,33 @@ class CudaLosses final : public DeviceLosses<T> {
   void mcc(int n, int classes, const T* logits, T temperature, T* gradient, double epsilon, T* value) const override {
     cuda::mcc(Cuda{}, n, classes, logits, temperature, gradient, epsilon, value);
   }
+  void weighted_kernels(int n, const T* w, int count, const kernel::KernelFactor<T>* factors, T* value) const override {
+    cuda::weighted_kernels(Cuda{}, n, w, count, factors, value);
+  }
+  void central_moments(int nx, int ny, int d, const T* x, const T* y, int orders, double range, T* dx, T* dy,
+                       T* value) const override {
+    cuda::central_moments(Cuda{}, nx, ny, d, x, y, orders, range, dx, dy, value);
+  }
+  void sliced_wasserstein(int n, int m, int width, const T* x, const T* y, int projections, const T* directions, T* dx, T* dy,
+                          T* value) const override {
+    cuda::sliced_wasserstein(Cuda{}, n, m, width, x, y, projections, directions, dx, dy, value);
+  }
+  void mean_gap(int nx, int ny, const T* x, const T* y, T* dx, T* dy, T* value) const override {
+    cuda::mean_gap(Cuda{}, nx, ny, x, y, dx, dy, value);
+  }
+  void unit_norms(int rows, int width, const T* g, T* along, T* value) const override {
+    cuda::unit_norms(Cuda{}, rows, width, g, along, value);
+  }
+  void drawn_to(std::size_t count, double weight, const T* v, const T* start, bool add, T* value) const override {
+    cuda::drawn_to(Cuda{}, static_cast<std::ptrdiff_t>(count), weight, v, start, add, value);
+  }
+  void drawn_to_backward(std::size_t count, T factor, const T* v, const T* start, T* g) const override {
+    cuda::drawn_to_backward(Cuda{}, static_cast<std::ptrdiff_t>(count), factor, v, start, g);
+  }
+  void map_distance(std::size_t count, int channels, const T* x, const T* start, const double* weights, T* dx,
+                    T* value) const override {
+    cuda::map_distance(Cuda{}, static_cast<std::ptrdiff_t>(count), channels, x, start, weights, dx, value);
+  }
   void domain_cross_entropy(int n, int split, const T* logits, const T* weights, T* dz, T* value) const override {
     cuda::domain_cross_entropy(Cuda{}, n, split, logits, weights, dz, value);
   }
@@ -79,6 +106,20 @@ class CudaLosses final : public DeviceLosses<T> {
   }
   void softmax(int n, int classes, const T* logits, T* p) const override {
     cuda::softmax_forward(Cuda{}, n, classes, logits, p);
+  }
+  void softmax_backward(int n, int classes, const T* p, const T* dp, T* dz) const override {
+    cuda::softmax_backward(Cuda{}, n, classes, p, dp, dz);
+  }
+  void mmd_weights(int nx, int ny, bool unbiased, T* w) const override { cuda::mmd_weights(Cuda{}, nx, ny, unbiased, w); }
+  void class_weights(int ns, int n, int classes, const int* labels, const T* p, T* w) const override {
+    cuda::class_weights(Cuda{}, ns, n, classes, labels, p, w);
+  }
+  void random_map(int n, int d, int classes, int wide, const T* f, const T* g, const T* of_f, const T* of_g, T part, T* other,
+                  T* value) const override {
+    cuda::random_map(Cuda{}, n, d, classes, wide, f, g, of_f, of_g, part, other, value);
+  }
+  void random_map_backward(int n, int d, int wide, const T* other, const T* of_f, const T* gradient, T* df) const override {
+    cuda::random_map_backward(Cuda{}, n, d, wide, other, of_f, gradient, df);
   }
 };
 

@@ -1,6 +1,7 @@
 // The library graft::cuda for the processor: its very sources on the emulation.
 #include "cuda/emulate.hpp"
 
+#include "graft/kernel/cuda/domains.cu"
 #include "graft/kernel/cuda/layers.cu"
 #include "graft/kernel/cuda/losses.cu"
 #include "graft/kernel/cuda/products.cu"

@@ -7,8 +7,12 @@
 #include <graft/ops/deploy.hpp>
 #include <graft/optim/sgd.hpp>
 #include <graft/transfer/dann.hpp>
+#include <graft/transfer/dsan.hpp>
+#include <graft/transfer/jan.hpp>
 #include <graft/transfer/parts.hpp>
+#include <graft/transfer/sliced_wasserstein.hpp>
 #include <graft/transfer/vada.hpp>
+#include <graft/transfer/wdgrl.hpp>
 
 #include "catch.hpp"
 #include "support/allocations.hpp"
@@ -275,6 +279,7 @@ TEST_CASE("rows that lie on the device are taken from there", "[cuda][engine]") 
 TEST_CASE("methods of transfer/ train on Cuda as on the CPU", "[cuda][engine]") {
   const auto problem = toy::spurious();
   struct Heads : Net<toy::Body::output, Dense<2>> {};
+  struct Critic : Net<toy::Body::output, Dense<6>, ReLU, Dense<1>> {};
   const auto fit = [&](auto&& make, auto& features, auto& labels, auto& domains) {
     auto method = make(features, labels, domains);
     auto options = problem.options(2);
@@ -283,13 +288,13 @@ TEST_CASE("methods of transfer/ train on Cuda as on the CPU", "[cuda][engine]") 
     options.validate_on = 64;
     return method.fit(problem.source, problem.target.without_labels(), options);
   };
-  const auto compare = [&](auto&& make) {
+  const auto compare = [&]<class Third>(Third, auto&& make) {
     Model<toy::Body> features{{.seed = 1}};
     Model<toy::Labels> labels{{.seed = 2}};
-    Model<Heads> domains{{.seed = 3}};
+    Model<Third> domains{{.seed = 3}};
     Model<toy::Body, Cuda> features_there{{.seed = 1}};
     Model<toy::Labels, Cuda> labels_there{{.seed = 2}};
-    Model<Heads, Cuda> domains_there{{.seed = 3}};
+    Model<Third, Cuda> domains_there{{.seed = 3}};
     const auto here = fit(make, features, labels, domains);
     const auto there = fit(make, features_there, labels_there, domains_there);
     CHECK(there.last("target_accuracy") == Approx(here.last("target_accuracy")).margin(0.01));
@@ -297,8 +302,12 @@ TEST_CASE("methods of transfer/ train on Cuda as on the CPU", "[cuda][engine]") 
     CHECK(there.last("target_entropy") == Approx(here.last("target_entropy")).epsilon(1e-3));
     CHECK(reference::error(all(features_there.values()), all(features.values())) < 1e-3);
   };
-  compare([](auto& f, auto& l, auto& d) { return Dann{f, l, d}; });
-  compare([](auto& f, auto& l, auto& d) { return Vada{f, l, d}; });
+  compare(Heads{}, [](auto& f, auto& l, auto& d) { return Dann{f, l, d}; });
+  compare(Heads{}, [](auto& f, auto& l, auto& d) { return Vada{f, l, d}; });
+  compare(Critic{}, [](auto& f, auto& l, auto& d) { return Wdgrl{f, l, d}; });
+  compare(Heads{}, [](auto& f, auto& l, auto&) { return Jan{f, l}; });
+  compare(Heads{}, [](auto& f, auto& l, auto&) { return Dsan{f, l}; });
+  compare(Heads{}, [](auto& f, auto& l, auto&) { return SlicedWasserstein{f, l}; });
 }
 
 }  // namespace test_training

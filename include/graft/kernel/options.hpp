@@ -33,6 +33,16 @@ struct MmdOptions {
   std::array<double, 8> multiplier{0.25, 0.5, 1.0, 2.0, 4.0};
 };
 
+/// One factor of a product of kernels: n x d rows, and the kernels summed on them, as MmdOptions has them.
+template <class T>
+struct KernelFactor {
+  int d = 0;
+  const T* z = nullptr;
+  T* dz = nullptr;  ///< null: not wanted
+  std::array<double, 8> gamma{};
+  std::array<double, 8> multiplier{0.25, 0.5, 1.0, 2.0, 4.0};
+};
+
 }  // namespace kernel_options
 GRAFT_END
 
@@ -41,6 +51,7 @@ namespace kernel {
 using kernel_options::Activation;
 using kernel_options::CrossEntropyOptions;
 using kernel_options::Estimator;
+using kernel_options::KernelFactor;
 using kernel_options::MmdOptions;
 }  // namespace kernel
 GRAFT_END

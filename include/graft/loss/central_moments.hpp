@@ -14,9 +14,15 @@ Loss<T> central_moment_discrepancy(const Var<S, A, T>& x, const Var<S, B, T>& y,
     fail("central_moment_discrepancy: ", moments, " moments on a range of ", range,
          "; it needs at least 1 and a range above 0.");
   }
-  return detail::record_loss(x, y, [&](const T* px, const T* py, T* dx, T* dy) {
-    return kernel::central_moments(Cpu{}, x.count(), y.count(), static_cast<int>(S.size()), px, py, moments, range, dx, dy);
-  });
+  constexpr int width = static_cast<int>(S.size());
+  return detail::record_loss(
+      x, y,
+      [&](const T* px, const T* py, T* dx, T* dy) {
+        return kernel::central_moments(Cpu{}, x.count(), y.count(), width, px, py, moments, range, dx, dy);
+      },
+      [&](const DeviceLosses<T>& losses, const T* px, const T* py, T* dx, T* dy, T* value) {
+        losses.central_moments(x.count(), y.count(), width, px, py, moments, range, dx, dy, value);
+      });
 }
 
 GRAFT_END

@@ -2,6 +2,7 @@
 /// \file conditional.hpp  Features together with what they are taken for (Long et al. 2018, CDAN): the multilinear map, its
 /// random projection, and the entropy weights.
 #include "graft/config.hpp"
+#include "graft/core/buffer.hpp"
 #include "graft/core/random.hpp"
 #include "graft/kernel/cpu/dense.hpp"
 #include "graft/kernel/cpu/softmax.hpp"
@@ -9,7 +10,8 @@
 #include "graft/loss/supervised.hpp"
 
 #include <cmath>
-#include <vector>
+#include <cstddef>
+#include <cstdint>
 
 GRAFT_BEGIN
 
@@ -40,8 +42,9 @@ struct ConditionalCall {
           unit[i * width + k] = sum;
         }
       }
+    } else if (tape.device() != nullptr) {
+      tape.device()->losses().random_map_backward(out->rows, d, wide, other, matrix, out->gradient, unit);
     } else {
-      tape.synchronise();
       T* scaled = tape.arena().template take<T>(n * out->row);
       for (std::size_t i = 0; i < n * out->row; ++i) scaled[i] = other[i] * out->gradient[i];
       kernel::dense_backward(Cpu{}, out->rows, d, wide, static_cast<const T*>(nullptr), matrix, static_cast<const T*>(nullptr),
@@ -91,19 +94,21 @@ Var<Vector<static_cast<int>(F.size()) * L.c>, Kind::features, T> conditional(con
   return {&tape, {out, 0, f.count(), 1.0}, f.split};
 }
 
-/// Two fixed matrices of normal numbers for the random map to `wide` numbers.
+/// Two fixed matrices of normal numbers for the random map to `wide` numbers, where the models are: Model::device().
 template <class T>
 struct RandomMap {
   int d = 0, classes = 0, wide = 0;
-  std::vector<T> features, labels;  ///< d x wide, classes x wide
-  RandomMap(int features_in, int classes_in, int wide_out, std::uint64_t seed)
-      : d(features_in), classes(classes_in), wide(wide_out) {
+  Buffer<T> features, labels;  ///< d x wide, classes x wide
+  RandomMap(int features_in, int classes_in, int wide_out, std::uint64_t seed, const DeviceMemory* memory = nullptr)
+      : d(features_in), classes(classes_in), wide(wide_out), features(numbers(d), memory), labels(numbers(classes), memory) {
     Random random(seed, 0x6364616e);
-    for (auto* m : {&features, &labels}) {
-      m->resize(static_cast<std::size_t>(m == &features ? d : classes) * static_cast<std::size_t>(wide));
+    for (Buffer<T>* m : {&features, &labels}) {
       for (T& x : *m) x = static_cast<T>(random.normal());
     }
   }
+
+ private:
+  [[nodiscard]] std::size_t numbers(int rows) const { return static_cast<std::size_t>(rows) * static_cast<std::size_t>(wide); }
 };
 
 /// (f R_f) * (g R_g) / sqrt(wide), elementwise: the map's random projection (equation 6), for which the map must outlive the
@@ -115,17 +120,23 @@ Var<Vector<Wide>, Kind::features, T> conditional(const Var<F, A, T>& f, const Va
   const T* g = probabilities_of(logits);
   T* value = tape.arena().template take<T>(size);
   T* other = tape.arena().template take<T>(size);
-  const T* none = nullptr;
-  tape.on_host("conditional");
-  kernel::dense_forward(Cpu{}, f.count(), map.d, Wide, f.value(), map.features.data(), none, Epilogue{}, value);
-  kernel::dense_forward(Cpu{}, f.count(), map.classes, Wide, g, map.labels.data(), none, Epilogue{}, other);
   const T part = static_cast<T>(1.0 / std::sqrt(static_cast<double>(Wide)));
-  for (std::size_t i = 0; i < size; ++i) {
-    other[i] *= part;
-    value[i] *= other[i];
+  const T* of_f = tape.brought(map.features.data(), map.features.size());
+  if (tape.device() != nullptr) {
+    tape.bring(*f.view.node);
+    tape.device()->losses().random_map(f.count(), map.d, map.classes, Wide, f.view.value(), g, of_f,
+                                       tape.brought(map.labels.data(), map.labels.size()), part, other, value);
+  } else {
+    const T* none = nullptr;
+    kernel::dense_forward(Cpu{}, f.count(), map.d, Wide, f.value(), of_f, none, Epilogue{}, value);
+    kernel::dense_forward(Cpu{}, f.count(), map.classes, Wide, g, map.labels.data(), none, Epilogue{}, other);
+    for (std::size_t i = 0; i < size; ++i) {
+      other[i] *= part;
+      value[i] *= other[i];
+    }
   }
   Node<T>* out = tape.node(value, Wide, f.count(), f.view.wanted());
-  if (out->wanted) tape.record(detail::ConditionalCall<T>{f.view, out, other, map.features.data(), L.c, map.d, Wide});
+  if (out->wanted) tape.record(detail::ConditionalCall<T>{f.view, out, other, of_f, L.c, map.d, Wide});
   return {&tape, {out, 0, f.count(), 1.0}, f.split};
 }
 

@@ -19,17 +19,26 @@ Loss<T> delta(const Var<S, K, T>& maps, const T* start, std::span<const double> 
   constexpr std::size_t channels = static_cast<std::size_t>(S.c);
   if (!attention.empty() && attention.size() != channels)
     fail("delta: ", attention.size(), " attention weights for maps of ", channels, " channels; give one for each, or none.");
-  return detail::record_loss(maps, [&](const T* x, T* dx) {
-    const double area = static_cast<double>(S.size() / channels);
-    double sum = 0.0;
-    for (std::size_t i = 0; i < maps.view.size(); ++i) {
-      const double weight = attention.empty() ? 1.0 : attention[i % channels] * static_cast<double>(channels) / area;
-      const double apart = static_cast<double>(x[i]) - static_cast<double>(start[i]);
-      sum += 0.5 * weight * apart * apart;
-      if (dx != nullptr) dx[i] = static_cast<T>(weight * apart);
-    }
-    return static_cast<T>(sum);
-  });
+  Tape<T>& tape = *maps.tape;
+  double of_channels[channels] = {};
+  for (std::size_t c = 0; c < attention.size(); ++c)
+    of_channels[c] = attention[c] * static_cast<double>(channels * channels) / static_cast<double>(S.size());
+  return detail::record_loss(
+      maps,
+      [&](const T* x, T* dx) {
+        double sum = 0.0;
+        for (std::size_t i = 0; i < maps.view.size(); ++i) {
+          const double weight = attention.empty() ? 1.0 : of_channels[i % channels];
+          const double apart = static_cast<double>(x[i]) - static_cast<double>(start[i]);
+          sum += 0.5 * weight * apart * apart;
+          if (dx != nullptr) dx[i] = static_cast<T>(weight * apart);
+        }
+        return static_cast<T>(sum);
+      },
+      [&](const DeviceLosses<T>& losses, const T* x, T* dx, T* value) {
+        losses.map_distance(maps.view.size(), S.c, x, tape.brought(start, maps.view.size()),
+                            attention.empty() ? nullptr : tape.brought(of_channels, channels), dx, value);
+      });
 }
 
 GRAFT_END

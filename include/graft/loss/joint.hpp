@@ -10,8 +10,9 @@
 #include "graft/loss/record.hpp"
 #include "graft/loss/supervised.hpp"
 
+#include <array>
 #include <cmath>
-#include <vector>
+#include <cstddef>
 
 GRAFT_BEGIN
 
@@ -40,17 +41,26 @@ Loss<T> joint_mmd(const Var<F, A, T>& f, const Var<L, B, T>& logits, const Joint
   if (logits.count() != f.count()) fail("joint_mmd: ", f.count(), " rows of features and ", logits.count(), " of logits.");
   const T* p = probabilities_of(logits);
   const int n = f.count();
-  f.tape->on_host("joint_mmd");
-  T* w = f.tape->arena().template take<T>(static_cast<std::size_t>(n) * static_cast<std::size_t>(n));
-  kernel::mmd_weights(f.split, n - f.split, options.unbiased, w);
-  return detail::record_loss(*f.tape, f.view, &logits.view, [&](T* df, T* dz) {
-    kernel::KernelFactor<T> features{static_cast<int>(F.size()), f.value(), df, options.features.gamma,
-                                     options.features.multiplier};
-    kernel::KernelFactor<T> classes{L.c, p, dz, {0.5 / options.variance}, {}};
-    const T loss = kernel::weighted_kernels(Cpu{}, n, w, std::array{features, classes});
-    if (dz != nullptr) kernel::softmax_backward(Cpu{}, n, L.c, p, dz, dz);
-    return loss;
-  });
+  Tape<T>& tape = *f.tape;
+  T* w = tape.arena().template take<T>(static_cast<std::size_t>(n) * static_cast<std::size_t>(n));
+  const auto factors = [&](T* df, T* dz) {
+    return std::array{kernel::KernelFactor<T>{static_cast<int>(F.size()), f.view.value(), df, options.features.gamma,
+                                              options.features.multiplier},
+                      kernel::KernelFactor<T>{L.c, p, dz, {0.5 / options.variance}, {}}};
+  };
+  return detail::record_loss(
+      tape, f.view, &logits.view,
+      [&](T* df, T* dz) {
+        kernel::mmd_weights(Cpu{}, f.split, n - f.split, options.unbiased, w);
+        const T loss = kernel::weighted_kernels(Cpu{}, n, w, factors(df, dz));
+        if (dz != nullptr) kernel::softmax_backward(Cpu{}, n, L.c, p, dz, dz);
+        return loss;
+      },
+      [&](const DeviceLosses<T>& losses, T* df, T* dz, T* value) {
+        losses.mmd_weights(f.split, n - f.split, options.unbiased, w);
+        losses.weighted_kernels(n, w, 2, factors(df, dz).data(), value);
+        if (dz != nullptr) losses.softmax_backward(n, L.c, p, dz, dz);
+      });
 }
 
 /// Conventions: paper as above; tllib: unbiased, its bandwidths (see mmd), plus 2 / (n - 1), n the rows of a domain.
@@ -79,49 +89,22 @@ Loss<T> local_mmd(const Var<F, A, T>& f, const Var<L, B, T>& logits, ClassLabels
   if (labels.count != ns || logits.count() != n)
     fail("local_mmd: ", labels.count, " labels and ", logits.count(), " rows of logits for ", ns, " rows of the source and ", n,
          " of both.");
-  Arena& arena = f.tape->arena();
-  constexpr std::size_t classes = static_cast<std::size_t>(L.c);
+  Tape<T>& tape = *f.tape;
   const T* p = probabilities_of(logits);
-  f.tape->on_host("local_mmd");
-  T* share = arena.template take<T>(static_cast<std::size_t>(n) * classes);  // of a row in its domain's part of a class
-  T sums[2][classes] = {};
-  bool there[2][classes] = {};
-  for (int i = 0; i < n; ++i) {
-    if (i < ns && (labels.data[i] < 0 || labels.data[i] >= L.c))
-      fail("local_mmd: row ", i, " has the label ", labels.data[i], ", but there are ", L.c, " classes, counted from 0.");
-    const T* row = p + static_cast<std::size_t>(i) * classes;
-    const int best = static_cast<int>(std::max_element(row, row + classes) - row);
-    const std::size_t domain = i < ns ? 0 : 1;
-    there[domain][static_cast<std::size_t>(i < ns ? labels.data[i] : best)] = true;
-    for (std::size_t c = 0; c < classes; ++c) {
-      const T s = i < ns ? (labels.data[i] == static_cast<int>(c) ? T{1} : T{0}) : row[c];
-      share[static_cast<std::size_t>(i) * classes + c] = s;
-      sums[domain][c] += s;
-    }
-  }
-  int common = 0;
-  for (std::size_t c = 0; c < classes; ++c) common += there[0][c] && there[1][c] ? 1 : 0;
-  for (int i = 0; i < n; ++i) {
-    for (std::size_t c = 0; c < classes; ++c) {
-      T& s = share[static_cast<std::size_t>(i) * classes + c];
-      s = there[0][c] && there[1][c] ? s / sums[i < ns ? 0 : 1][c] : T{0};
-    }
-  }
-  T* w = arena.template take<T>(static_cast<std::size_t>(n) * static_cast<std::size_t>(n));
-  for (int i = 0; i < n; ++i) {
-    for (int j = 0; j < n; ++j) {
-      T sum{0};
-      for (std::size_t c = 0; c < classes; ++c)
-        sum += share[static_cast<std::size_t>(i) * classes + c] * share[static_cast<std::size_t>(j) * classes + c];
-      const T sign = (i < ns) == (j < ns) ? T{1} : T{-1};
-      w[static_cast<std::size_t>(i) * static_cast<std::size_t>(n) + static_cast<std::size_t>(j)] =
-          common > 0 ? sign * sum / static_cast<T>(common) : T{0};
-    }
-  }
-  return detail::record_loss(f, [&](const T* z, T* dz) {
-    const kernel::KernelFactor<T> features{static_cast<int>(F.size()), z, dz, kernels.gamma, kernels.multiplier};
-    return kernel::weighted_kernels(Cpu{}, n, w, std::array{features});
-  });
+  T* w = tape.arena().template take<T>(static_cast<std::size_t>(n) * static_cast<std::size_t>(n));
+  const auto factor = [&](const T* z, T* dz) {
+    return std::array{kernel::KernelFactor<T>{static_cast<int>(F.size()), z, dz, kernels.gamma, kernels.multiplier}};
+  };
+  return detail::record_loss(
+      f,
+      [&](const T* z, T* dz) {
+        kernel::class_weights(Cpu{}, ns, n, L.c, labels.data, p, w);
+        return kernel::weighted_kernels(Cpu{}, n, w, factor(z, dz));
+      },
+      [&](const DeviceLosses<T>& losses, const T* z, T* dz, T* value) {
+        losses.class_weights(ns, n, L.c, tape.brought(labels.data, static_cast<std::size_t>(ns)), p, w);
+        losses.weighted_kernels(n, w, 1, factor(z, dz).data(), value);
+      });
 }
 
 GRAFT_END

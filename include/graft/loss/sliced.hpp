@@ -42,8 +42,8 @@ void sort_column(const std::vector<T>& numbers, int n, int width, int p, std::ve
 }
 
 template <class T>
-T sliced_wasserstein(int n, int m, int width, const T* x, const T* y, int projections, std::uint64_t seed, T* dx, T* dy) {
-  const std::vector<T> theta = directions<T>(width, projections, seed);
+T sliced_wasserstein(int n, int m, int width, const T* x, const T* y, int projections, const std::vector<T>& theta, T* dx,
+                     T* dy) {
   const auto along = [&](const T* rows, int count) {
     std::vector<T> out(static_cast<std::size_t>(count) * static_cast<std::size_t>(projections));
     kernel::gemm(Cpu{}, false, false, count, projections, width, T{1}, rows, width, theta.data(), projections, T{0}, out.data(),
@@ -87,9 +87,17 @@ T sliced_wasserstein(int n, int m, int width, const T* x, const T* y, int projec
 template <Shape S, Kind A, Kind B, class T>
 Loss<T> sliced_wasserstein(const Var<S, A, T>& x, const Var<S, B, T>& y, int projections = 64, std::uint64_t seed = 0) {
   if (projections < 1) fail("sliced_wasserstein: ", projections, " projections; it needs at least 1.");
-  return detail::record_loss(x, y, [&](const T* px, const T* py, T* dx, T* dy) {
-    return detail::sliced_wasserstein(x.count(), y.count(), static_cast<int>(S.size()), px, py, projections, seed, dx, dy);
-  });
+  constexpr int width = static_cast<int>(S.size());
+  const std::vector<T> theta = detail::directions<T>(width, projections, seed);
+  return detail::record_loss(
+      x, y,
+      [&](const T* px, const T* py, T* dx, T* dy) {
+        return detail::sliced_wasserstein(x.count(), y.count(), width, px, py, projections, theta, dx, dy);
+      },
+      [&](const DeviceLosses<T>& losses, const T* px, const T* py, T* dx, T* dy, T* value) {
+        losses.sliced_wasserstein(x.count(), y.count(), width, px, py, projections, x.tape->brought(theta.data(), theta.size()),
+                                  dx, dy, value);
+      });
 }
 
 GRAFT_END

@@ -33,7 +33,7 @@ class L2Sp {
  public:
   template <class M>
   L2Sp(L2SpOptions options, M& model)
-      : options_(std::move(options)), parameters_(model.parameters()), start_(parameters_.size) {
+      : options_(std::move(options)), parameters_(model.parameters()), start_(parameters_.size, parameters_.device) {
     if (parameters_.device != nullptr) parameters_.device->synchronise();
     std::copy(parameters_.value, parameters_.value + parameters_.size, start_.begin());
     fresh_.assign(parameters_.segments->size(), false);
@@ -51,15 +51,20 @@ class L2Sp {
   /// The penalty as a loss on `tape`; its gradient goes straight to the model's parameters. Sums in double.
   Loss<T> operator()(Tape<T>& tape) const {
     tape.use(parameters_.device, parameters_.name);
-    tape.on_host("L2Sp");
+    const Accelerator<T>* device = tape.device();
+    T* value = tape.filled(1, T{0});
     double sum = 0.0;
-    each([&](const Segment& s, bool fresh, double weight) {
-      for (std::size_t k = s.offset; k < s.offset + s.count; ++k) {
-        const double d = static_cast<double>(parameters_.value[k]) - (fresh ? 0.0 : static_cast<double>(start_[k]));
+    each([&](std::size_t begin, std::size_t count, bool fresh, double weight) {
+      const T* w = parameters_.value + begin;
+      const T* w0 = fresh ? nullptr : start_.data() + begin;
+      if (device != nullptr) return device->losses().drawn_to(count, weight, w, w0, true, value);
+      for (std::size_t k = 0; k < count; ++k) {
+        const double d = static_cast<double>(w[k]) - (fresh ? 0.0 : static_cast<double>(w0[k]));
         sum += 0.5 * weight * d * d;
       }
     });
-    Node<T>* out = tape.scalar(tape.filled(1, static_cast<T>(sum)), true);
+    if (device == nullptr) *value = static_cast<T>(sum);
+    Node<T>* out = tape.scalar(value, true);
     tape.record(Call{this, out});
     return {&tape, out};
   }
@@ -68,28 +73,41 @@ class L2Sp {
   struct Call {
     const L2Sp* penalty;
     Node<T>* out;
-    void backward(Tape<T>&) {
+    static constexpr bool waits_for_nothing = true;
+    void backward(Tape<T>& tape) {
       if (out->gradient == nullptr) return;
       const double scale = static_cast<double>(*out->gradient);
       const L2Sp& self = *penalty;
-      self.each([&](const Segment& s, bool fresh, double weight) {
+      self.each([&](std::size_t begin, std::size_t count, bool fresh, double weight) {
         const T factor = static_cast<T>(scale * weight);
-        const T* w = self.parameters_.value + s.offset;
-        const T* w0 = self.start_.data() + s.offset;
-        T* g = self.parameters_.gradient + s.offset;
-        for (std::size_t k = 0; k < s.count; ++k) g[k] += factor * (fresh ? w[k] : w[k] - w0[k]);
+        const T* w = self.parameters_.value + begin;
+        const T* w0 = fresh ? nullptr : self.start_.data() + begin;
+        T* g = self.parameters_.gradient + begin;
+        if (tape.device() != nullptr) return tape.device()->losses().drawn_to_backward(count, factor, w, w0, g);
+        for (std::size_t k = 0; k < count; ++k) g[k] += factor * (fresh ? w[k] : w[k] - w0[k]);
       });
     }
   };
 
-  /// f(segment, fresh, weight) for every parameter array that is penalised.
+  /// f(first number, count, fresh, weight) for every stretch of parameters that is penalised alike.
   template <class F>
   void each(F&& f) const {
+    std::size_t begin = 0, count = 0;
+    bool fresh = false;
+    const auto flush = [&] {
+      if (count > 0) f(begin, count, fresh, fresh ? options_.beta : options_.alpha);
+    };
     for (std::size_t i = 0; i < fresh_.size(); ++i) {
       const Segment& s = (*parameters_.segments)[i];
       if (!s.trainable || (options_.kernels_only && !s.decay)) continue;
-      f(s, static_cast<bool>(fresh_[i]), fresh_[i] ? options_.beta : options_.alpha);
+      if (count > 0 && s.offset == begin + count && fresh == fresh_[i]) {
+        count += s.count;
+        continue;
+      }
+      flush();
+      begin = s.offset, count = s.count, fresh = fresh_[i];
     }
+    flush();
   }
 
   L2SpOptions options_;

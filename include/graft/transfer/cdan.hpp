@@ -33,7 +33,7 @@ class Cdan : public Method<Cdan<Body, LabelHead, DomainHead>, Body, LabelHead> {
       : Method<Cdan, Body, LabelHead>(features, labels, options.recipe),
         domains_(domains),
         options_(options),
-        map_(d, LabelHead::output.c, wide == d * LabelHead::output.c ? 0 : wide, options.seed) {
+        map_(d, LabelHead::output.c, wide == d * LabelHead::output.c ? 0 : wide, options.seed, features.device()) {
     name_models("domains", domains);
   }
 

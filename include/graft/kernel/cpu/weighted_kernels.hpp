@@ -4,8 +4,10 @@
 #include "graft/config.hpp"
 #include "graft/core/buffer.hpp"
 #include "graft/core/device.hpp"
+#include "graft/core/error.hpp"
 #include "graft/core/parallel.hpp"
 #include "graft/kernel/cpu/pairwise.hpp"
+#include "graft/kernel/options.hpp"
 
 #include <algorithm>
 #include <array>
@@ -13,16 +15,6 @@
 
 GRAFT_BEGIN
 namespace kernel {
-
-/// One factor of the product: n x d rows, and the kernels summed on them, as MmdOptions has them.
-template <class T>
-struct KernelFactor {
-  int d = 0;
-  const T* z = nullptr;
-  T* dz = nullptr;  ///< null: not wanted
-  std::array<double, 8> gamma{};
-  std::array<double, 8> multiplier{0.25, 0.5, 1.0, 2.0, 4.0};
-};
 
 /// L = sum_ij w_ij prod_l k_l(|z_i^l - z_j^l|^2), w symmetric (n x n), and its gradients
 ///   dL/dz_i^l = 4 sum_j w_ij prod_{m != l} k_m k_l'(.) (z_i^l - z_j^l).
@@ -94,7 +86,7 @@ T weighted_kernels(Cpu, int n, const T* w, const std::array<KernelFactor<T>, Fac
 
 /// The weights of MMD's estimate for weighted_kernels: the first nx rows against the other ny.
 template <class T>
-void mmd_weights(int nx, int ny, bool unbiased, T* w) {
+void mmd_weights(Cpu, int nx, int ny, bool unbiased, T* w) {
   const int n = nx + ny;
   const double x = 1.0 / (static_cast<double>(nx) * (unbiased ? nx - 1 : nx));
   const double y = 1.0 / (static_cast<double>(ny) * (unbiased ? ny - 1 : ny));
@@ -103,6 +95,49 @@ void mmd_weights(int nx, int ny, bool unbiased, T* w) {
     for (int j = 0; j < n; ++j) {
       const double c = unbiased && i == j ? 0.0 : (i < nx) != (j < nx) ? between : i < nx ? x : y;
       w[static_cast<std::size_t>(i) * static_cast<std::size_t>(n) + static_cast<std::size_t>(j)] = static_cast<T>(c);
+    }
+  }
+}
+
+/// The weights of the mean, over classes, of MMD's estimates: a row of the first ns counts in its label's class, another in
+/// each by its probability p. Classes are those that a label names and that some other row is taken for; all 0 when there is
+/// none.
+template <class T>
+void class_weights(Cpu, int ns, int n, int classes, const int* labels, const T* p, T* w) {
+  const std::size_t width = static_cast<std::size_t>(classes);
+  T* share = workspace<T>(Work::tile, (static_cast<std::size_t>(n) + 4) * width);  // of a row in its domain's part of a class
+  T* sums[2] = {share + static_cast<std::size_t>(n) * width, share + (static_cast<std::size_t>(n) + 1) * width};
+  T* there[2] = {sums[1] + width, sums[1] + 2 * width};
+  std::fill_n(sums[0], 4 * width, T{0});
+  for (int i = 0; i < n; ++i) {
+    const bool labelled = i < ns;
+    if (labelled && (labels[i] < 0 || labels[i] >= classes))
+      fail("local_mmd: row ", i, " has the label ", labels[i], ", but there are ", classes, " classes, counted from 0.");
+    const T* row = p + static_cast<std::size_t>(i) * width;
+    const int best = labelled ? labels[i] : static_cast<int>(std::max_element(row, row + width) - row);
+    there[labelled ? 0 : 1][best] = T{1};
+    for (std::size_t c = 0; c < width; ++c) {
+      const T s = labelled ? (best == static_cast<int>(c) ? T{1} : T{0}) : row[c];
+      share[static_cast<std::size_t>(i) * width + c] = s;
+      sums[labelled ? 0 : 1][c] += s;
+    }
+  }
+  int common = 0;
+  for (std::size_t c = 0; c < width; ++c) common += there[0][c] * there[1][c] > T{0} ? 1 : 0;
+  for (int i = 0; i < n; ++i) {
+    for (std::size_t c = 0; c < width; ++c) {
+      T& s = share[static_cast<std::size_t>(i) * width + c];
+      s = there[0][c] * there[1][c] > T{0} ? s / sums[i < ns ? 0 : 1][c] : T{0};
+    }
+  }
+  for (int i = 0; i < n; ++i) {
+    for (int j = 0; j < n; ++j) {
+      T sum{0};
+      for (std::size_t c = 0; c < width; ++c)
+        sum += share[static_cast<std::size_t>(i) * width + c] * share[static_cast<std::size_t>(j) * width + c];
+      const T sign = (i < ns) == (j < ns) ? T{1} : T{-1};
+      w[static_cast<std::size_t>(i) * static_cast<std::size_t>(n) + static_cast<std::size_t>(j)] =
+          common > 0 ? sign * sum / static_cast<T>(common) : T{0};
     }
   }
 }

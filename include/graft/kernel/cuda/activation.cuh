@@ -66,6 +66,10 @@ struct Derive {
   __device__ void operator()(std::ptrdiff_t i) const { dx[i] = dy[i] * derivative<a>(alpha, at[i]); }
 };
 
+/// Whether derivatives are computed from the input; else from the output.
+inline bool from_input(Activation a) {
+  return a == Activation::gelu || a == Activation::silu || a == Activation::hard_swish || a == Activation::softplus;
+}
 /// Calls f with the activation as a constant.
 template <class F>
 void with_activation(Activation a, const F& f) {
@@ -135,11 +139,9 @@ void activation_forward(Cuda, Activation a, double alpha, std::ptrdiff_t count, 
 
 template <class T>
 void activation_backward(Cuda, Activation a, double alpha, std::ptrdiff_t count, const T* x, const T* y, const T* dy, T* dx) {
-  const bool from_input =
-      a == Activation::gelu || a == Activation::silu || a == Activation::hard_swish || a == Activation::softplus;
+  const T* at = detail::from_input(a) ? x : y;
   detail::with_activation(a, [&](auto which) {
-    detail::each("activation_backward", count,
-                 detail::Derive<which.value, T>{static_cast<T>(alpha), from_input ? x : y, dy, dx});
+    detail::each("activation_backward", count, detail::Derive<which.value, T>{static_cast<T>(alpha), at, dy, dx});
   });
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 /// \file classifiers.cuh  Losses on predictions, a warp for each row: how far two classifiers are apart (MCD, MDD), agreement
-/// with a teacher, minimum class confusion; CDAN's multilinear map, entropy weights and domain loss. As loss/classifiers.hpp,
-/// loss/consistency.hpp, loss/conditional.hpp and kernel/cpu/cross_entropy.hpp have them.
+/// with a teacher, minimum class confusion. As loss/classifiers.hpp, loss/consistency.hpp and kernel/cpu/cross_entropy.hpp have
+/// them.
 #include "graft/kernel/cuda/losses.hpp"
 #include "graft/kernel/cuda/softmax.cuh"
 
@@ -49,19 +49,7 @@ struct MarginRow {
   double* losses;
   __device__ void operator()(std::ptrdiff_t row, int lane) const {
     const T* choice = main + row * classes;
-    int k = lane < classes ? lane : 0;  // of the largest, the first of equals
-    for (int c = lane + 32; c < classes; c += 32) {
-      if (choice[c] > choice[k]) k = c;
-    }
-    T top = choice[k];
-    for (int lanes = 16; lanes > 0; lanes /= 2) {
-      const T other = __shfl_xor_sync(0xFFFFFFFFu, top, lanes);
-      const int at = __shfl_xor_sync(0xFFFFFFFFu, k, lanes);
-      if (other > top || (other == top && at < k)) {
-        top = other;
-        k = at;
-      }
-    }
+    const int k = largest_of(classes, lane, choice);
     const double own = static_cast<double>(p[row * classes + k]);
     double loss, slope;
     if (row < split) {
@@ -133,10 +121,6 @@ struct ConfusionRow {
     if (lane == 0) w[row] = 1.0 + std::exp(-h);
   }
 };
-struct Keep {
-  double* to;
-  __device__ void operator()(double sum) const { *to = sum; }
-};
 struct ConfusionTerm {
   const double* p;
   const double* w;
@@ -186,84 +170,6 @@ struct ConfusionGradient {
   }
 };
 
-template <class T>
-struct Outer {
-  const T* g;
-  const T* f;
-  int classes, d;
-  T* value;
-  __device__ void operator()(std::ptrdiff_t i) const {
-    const std::ptrdiff_t k = i % d, c = i / d % classes, row = i / d / classes;
-    value[i] = g[row * classes + c] * f[row * d + k];
-  }
-};
-template <class T>
-struct OuterGradient {
-  const T* g;
-  const T* gradient;
-  int classes, d;
-  T* df;
-  __device__ void operator()(std::ptrdiff_t i) const {
-    const std::ptrdiff_t k = i % d, row = i / d;
-    T sum{0};
-    for (int c = 0; c < classes; ++c) sum += g[row * classes + c] * gradient[(row * classes + c) * d + k];
-    df[i] = sum;
-  }
-};
-
-template <class T>
-struct EntropyWeight {
-  const T* p;
-  int classes;
-  T* w;
-  __device__ void operator()(std::ptrdiff_t row, int lane) const {
-    double h = 0.0;
-    for (int c = lane; c < classes; c += 32) {
-      const double q = static_cast<double>(p[row * classes + c]);
-      h -= q * std::log(q + 1e-5);
-    }
-    h = warp_sum(h);
-    if (lane == 0) w[row] = static_cast<T>(1.0 + std::exp(-h));
-  }
-};
-template <class T>
-struct Widened {
-  const T* x;
-  __device__ double operator()(std::ptrdiff_t i) const { return static_cast<double>(x[i]); }
-};
-template <class T>
-struct ToMeanOne {
-  const double* sum;
-  std::ptrdiff_t count;
-  T* w;
-  __device__ void operator()(std::ptrdiff_t i) const {
-    w[i] = static_cast<T>(static_cast<double>(w[i]) * static_cast<double>(count) / *sum);
-  }
-};
-template <class T>
-void to_mean_one(std::ptrdiff_t count, T* w) {
-  if (count == 0) return;
-  double* all = room<double>(Room::rows, 1);
-  sum("entropy_weights", count, Widened<T>{w}, Keep{all});
-  each("entropy_weights", count, ToMeanOne<T>{all, count, w});
-}
-
-template <class T>
-struct DomainTerm {
-  const T* z;
-  const T* weights;
-  int n, split;
-  T* dz;
-  __device__ double operator()(std::ptrdiff_t i) const {
-    const bool source = i < split;
-    const double w = 0.5 / (source ? split : n - split) * (weights != nullptr ? static_cast<double>(weights[i]) : 1.0);
-    const double x = static_cast<double>(z[i]), e = std::exp(-std::abs(x));
-    const double sigmoid = x >= 0.0 ? 1.0 / (1.0 + e) : e / (1.0 + e);
-    if (dz != nullptr) dz[i] = static_cast<T>(w * (sigmoid - (source ? 1.0 : 0.0)));
-    return w * ((x > 0.0 ? x : 0.0) - (source ? x : 0.0) + std::log1p(e));
-  }
-};
-
 }  // namespace detail
 
 template <class T>
@@ -309,27 +215,6 @@ void mcc(Cuda, int n, int classes, const T* logits, T temperature, T* gradient, 
   if (gradient == nullptr) return;
   detail::rows_by_warp("mcc's gradient", n,
                        detail::ConfusionGradient<T>{p, w, all, sums, diagonal, n, classes, cooled, gradient});
-}
-
-template <class T>
-void outer(Cuda, int n, int classes, int d, const T* g, const T* f, T* value) {
-  detail::each("outer", static_cast<std::ptrdiff_t>(n) * classes * d, detail::Outer<T>{g, f, classes, d, value});
-}
-template <class T>
-void outer_backward(Cuda, int n, int classes, int d, const T* g, const T* gradient, T* df) {
-  detail::each("outer's gradient", static_cast<std::ptrdiff_t>(n) * d, detail::OuterGradient<T>{g, gradient, classes, d, df});
-}
-
-template <class T>
-void entropy_weights(Cuda, int n, int split, int classes, const T* p, T* w) {
-  detail::rows_by_warp("entropy_weights", n, detail::EntropyWeight<T>{p, classes, w});
-  detail::to_mean_one(split, w);
-  detail::to_mean_one(n - split, w + split);
-}
-
-template <class T>
-void domain_cross_entropy(Cuda, int n, int split, const T* logits, const T* weights, T* dz, T* value) {
-  detail::sum("domain_cross_entropy", n, detail::DomainTerm<T>{logits, weights, n, split, dz}, detail::Scaled<T>{1.0, value});
 }
 
 GRAFT_CUDA_END

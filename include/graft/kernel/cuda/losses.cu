@@ -20,10 +20,6 @@ GRAFT_CUDA_BEGIN
   template void margin_disparity<T>(Cuda, int, int, int, const T*, const T*, double, T*, T*);                  \
   template void consistency<T>(Cuda, int, int, const T*, const T*, double, T*, T*);                            \
   template void mcc<T>(Cuda, int, int, const T*, T, T*, double, T*);                                           \
-  template void outer<T>(Cuda, int, int, int, const T*, const T*, T*);                                         \
-  template void outer_backward<T>(Cuda, int, int, int, const T*, const T*, T*);                                \
-  template void entropy_weights<T>(Cuda, int, int, int, const T*, T*);                                         \
-  template void domain_cross_entropy<T>(Cuda, int, int, const T*, const T*, T*, T*);                           \
   template void coral<T>(Cuda, int, int, int, const T*, const T*, T*, T*, T*);
 GRAFT_INSTANTIATE(float)
 GRAFT_INSTANTIATE(double)

@@ -11,6 +11,7 @@ GRAFT_CUDA_BEGIN
 
 using kernel_options::CrossEntropyOptions;
 using kernel_options::Estimator;
+using kernel_options::KernelFactor;
 using kernel_options::MmdOptions;
 
 /// A label out of range makes the value NaN and is an Error of the next cuda::synchronize().
@@ -51,6 +52,21 @@ template <class T>
 void entropy_weights(Cuda, int n, int split, int classes, const T* p, T* w);
 template <class T>
 void domain_cross_entropy(Cuda, int n, int split, const T* logits, const T* weights, T* dz, T* value);
+/// other = part * g of_g, n x wide; value = (f of_f) * other, number by number; and f's gradient.
+template <class T>
+void random_map(Cuda, int n, int d, int classes, int wide, const T* f, const T* g, const T* of_f, const T* of_g, T part,
+                T* other, T* value);
+template <class T>
+void random_map_backward(Cuda, int n, int d, int wide, const T* other, const T* of_f, const T* gradient, T* df);
+
+/// kernel/cpu/weighted_kernels.hpp, of 1 or 2 factors; `factors` is the host's.
+template <class T>
+void weighted_kernels(Cuda, int n, const T* w, int count, const KernelFactor<T>* factors, T* value);
+template <class T>
+void mmd_weights(Cuda, int nx, int ny, bool unbiased, T* w);
+/// A label out of range makes the weights NaN and is an Error of the next cuda::synchronize().
+template <class T>
+void class_weights(Cuda, int ns, int n, int classes, const int* labels, const T* p, T* w);
 
 /// Throws Error, at once, for fewer rows than the estimator needs.
 template <class T>
@@ -59,11 +75,38 @@ template <class T>
 void mean_difference(Cuda, int nx, int ny, int d, const T* x, const T* y, T* dx, T* dy, T* value);
 template <class T>
 void coral(Cuda, int nx, int ny, int d, const T* x, const T* y, T* dx, T* dy, T* value);
+/// `orders` at least 1.
+template <class T>
+void central_moments(Cuda, int nx, int ny, int d, const T* x, const T* y, int orders, double range, T* dx, T* dy, T* value);
+/// directions: width x projections, each of length 1.
+template <class T>
+void sliced_wasserstein(Cuda, int n, int m, int width, const T* x, const T* y, int projections, const T* directions, T* dx,
+                        T* dy, T* value);
+
+/// The mean of x less that of y.
+template <class T>
+void mean_gap(Cuda, int nx, int ny, const T* x, const T* y, T* dx, T* dy, T* value);
+/// The mean over the rows of (|g| - 1)^2; along: its gradient.
+template <class T>
+void unit_norms(Cuda, int rows, int width, const T* g, T* along, T* value);
+/// q += a''(.) p t
+template <class T>
+void activation_curvature(Cuda, kernel_options::Activation a, double alpha, std::ptrdiff_t count, const T* x, const T* y,
+                          const T* p, const T* t, T* q);
+/// *value = (add ? *value : 0) + weight / 2 |v - start|^2, start null: 0; and g += factor (v - start).
+template <class T>
+void drawn_to(Cuda, std::ptrdiff_t count, double weight, const T* v, const T* start, bool add, T* value);
+template <class T>
+void drawn_to_backward(Cuda, std::ptrdiff_t count, T factor, const T* v, const T* start, T* g);
+/// 1/2 sum of weights (of the channels; null: 1) times (x - start)^2.
+template <class T>
+void map_distance(Cuda, std::ptrdiff_t count, int channels, const T* x, const T* start, const double* weights, T* dx, T* value);
 
 GRAFT_CUDA_END
 
 GRAFT_BEGIN
 namespace kernel {
+using cuda::activation_curvature;
 using cuda::binary_cross_entropy;
 using cuda::coral;
 using cuda::cross_entropy;

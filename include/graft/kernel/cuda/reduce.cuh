@@ -66,6 +66,24 @@ __device__ V warp_max(V v) {
   for (int lanes = 16; lanes > 0; lanes /= 2) v = larger_or_nan(v, __shfl_xor_sync(0xFFFFFFFFu, v, lanes));
   return v;
 }
+/// The place of the largest of a row's numbers, the first of equals, in all lanes.
+template <class T>
+__device__ int largest_of(int count, int lane, const T* row) {
+  int k = lane < count ? lane : 0;
+  for (int c = lane + 32; c < count; c += 32) {
+    if (row[c] > row[k]) k = c;
+  }
+  T top = row[k];
+  for (int lanes = 16; lanes > 0; lanes /= 2) {
+    const T other = __shfl_xor_sync(0xFFFFFFFFu, top, lanes);
+    const int at = __shfl_xor_sync(0xFFFFFFFFu, k, lanes);
+    if (other > top || (other == top && at < k)) {
+      top = other;
+      k = at;
+    }
+  }
+  return k;
+}
 /// The sum over the block, in all its threads; all must call it.
 inline __device__ double block_sum(double v) {
   __shared__ double sums[32];
@@ -122,6 +140,16 @@ void sum(const char* name, std::ptrdiff_t count, const F& term, const Done& done
   launch(name, sum_kernel<F>, dim3(blocks), 256, count, piece, term, partial);
   total(name, blocks, partial, done);
 }
+/// A term that is a number of an array.
+template <class T>
+struct Widened {
+  const T* x;
+  __device__ double operator()(std::ptrdiff_t i) const { return static_cast<double>(x[i]); }
+};
+struct Keep {
+  double* to;
+  __device__ void operator()(double sum) const { *to = sum; }
+};
 /// *value = scale * sum, the mean of a loss.
 template <class T>
 struct Scaled {
