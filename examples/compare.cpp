@@ -35,6 +35,10 @@ int main(int argc, char** argv) {
         Outcome outcome;
         try {
           outcome = ready.run(settings);
+        } catch (const graft::Diverged& why) {
+          std::fprintf(stderr, "%s: this run ends here, the others go on: %s\n", settings.title.c_str(), why.what());
+          table.add_diverged(method, seed);
+          continue;
         } catch (const OtherNets& missing) {
           if (methods != "all") throw;
           std::printf("left out: %s\n", missing.what());

@@ -34,6 +34,7 @@ class Nets {
   auto& generator() { return model<typename B::Generator>(3); }
   auto& norm_features() { return model<typename B::NormFeatures>(0); }
   auto& norm_labels() { return silenced<typename B::NormLabels>(1); }
+  auto& norm_second() { return silenced<typename B::NormLabels>(8); }
   auto& norm_domains() { return model<typename B::NormDomains>(2); }
   auto& source_features() { return model<typename B::NormFeatures>(11); }
   auto& translator(std::size_t i) { return model<typename B::Translator>(4 + i); }

@@ -32,6 +32,7 @@ std::vector<double> column(const Comparison::Row& row, double RunResult::*member
 }  // namespace
 
 MeanDeviation mean_deviation(const std::vector<double>& numbers) {
+  if (numbers.empty()) return {std::nan(""), std::nan("")};
   MeanDeviation result;
   const double n = static_cast<double>(numbers.size());
   for (const double x : numbers) result.mean += x / n;
@@ -79,11 +80,15 @@ std::vector<std::uint64_t> seed_numbers(const std::string& list) {
   return seeds;
 }
 
-void Comparison::add(const std::string& method, const RunResult& run) {
+Comparison::Row& Comparison::row_of(const std::string& method) {
   auto row = std::find_if(rows.begin(), rows.end(), [&](const Row& r) { return r.method == method; });
-  if (row == rows.end()) row = rows.insert(rows.end(), Row{method, {}});
-  row->runs.push_back(run);
+  if (row == rows.end()) row = rows.insert(rows.end(), Row{method});
+  return *row;
 }
+
+void Comparison::add(const std::string& method, const RunResult& run) { row_of(method).runs.push_back(run); }
+
+void Comparison::add_diverged(const std::string& method, std::uint64_t seed) { row_of(method).diverged.push_back(seed); }
 
 void Comparison::add(const std::string& method, std::uint64_t seed, const graft::History& history) {
   const auto at_best = [&](const char* column, bool largest) {
@@ -103,6 +108,8 @@ std::string Comparison::markdown() const {
     const auto goal = mean_deviation(column(row, &RunResult::target_accuracy));
     text += "| " + row.method + format(" | %.3f | %.3f | ", goal.mean, goal.deviation);
     for (std::size_t i = 0; i < row.runs.size(); ++i) text += format(i == 0 ? "%.3f" : ", %.3f", row.runs[i].target_accuracy);
+    for (const std::uint64_t seed : row.diverged)
+      text += (text.back() == ' ' ? "" : ", ") + ("seed " + std::to_string(seed) + " diverged");
     text += format(" | %.3f | %.0f |\n", mean_deviation(column(row, &RunResult::source_accuracy)).mean,
                    mean_deviation(column(row, &RunResult::seconds)).mean);
   }
@@ -146,6 +153,7 @@ std::string Comparison::json() const {
                     {"target_accuracy", number(goal.mean)},
                     {"target_accuracy_deviation", number(goal.deviation)},
                     {"source_accuracy", number(mean_deviation(column(row, &RunResult::source_accuracy)).mean)},
+                    {"diverged", row.diverged},
                     {"runs", runs}});
   }
   return json{{"source", source}, {"target", target}, {"backbone", backbone},

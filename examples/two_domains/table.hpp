@@ -22,21 +22,28 @@ struct Comparison {
   int epochs = 0, batch = 0;
   struct Row {
     std::string method;
-    std::vector<RunResult> runs;
+    std::vector<RunResult> runs{};
+    std::vector<std::uint64_t> diverged{};  ///< seeds whose run left the numbers
   };
   std::vector<Row> rows{};
 
   void add(const std::string& method, const RunResult& run);
   /// Adds the run that gave this history.
   void add(const std::string& method, std::uint64_t seed, const graft::History& history);
-  /// A row for each method: mean and deviation (n - 1) of the target accuracy over the seeds, and every seed's.
+  /// Notes a run that came to no result.
+  void add_diverged(const std::string& method, std::uint64_t seed);
+  /// A row for each method: mean and deviation (n - 1) of the target accuracy over the seeds that came to an end, and
+  /// every seed's.
   [[nodiscard]] std::string markdown() const;
   [[nodiscard]] std::string json() const;
   /// A bar for each mean, a dot for each seed, as SVG.
   [[nodiscard]] std::string plot() const;
+
+ private:
+  Row& row_of(const std::string& method);
 };
 
-/// Mean and sample deviation; the deviation of one number is 0.
+/// Mean and sample deviation; the deviation of one number is 0, and of none both are not numbers.
 struct MeanDeviation {
   double mean = 0.0, deviation = 0.0;
 };

@@ -12,6 +12,11 @@ class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
+/// A training run left the numbers: another rate, another seed or clipped gradients may save it, other input will not.
+class Diverged : public Error {
+ public:
+  using Error::Error;
+};
 GRAFT_END
 
 GRAFT_BEGIN

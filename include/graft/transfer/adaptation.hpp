@@ -308,20 +308,24 @@ class Adaptation {
     };
     const std::size_t count = static_cast<std::size_t>(batch.source_count + batch.target_count) * batch.row;
     if (broken(batch.images, count)) fail("step ", tape_.step(), ": the batch itself holds numbers that are not finite.");
-    const auto weights = [&](auto& model) {
-      for (const Segment& s : model.segments()) {
-        if (!broken(model.values().data() + s.offset, s.count)) continue;
-        fail("step ", tape_.step(), ": the weights '", model.name, "/", s.name,
-             "' hold numbers that are not finite since the step before; lower the learning rate or set clip_norm.");
-      }
-    };
-    std::apply([&](auto&... models) { (weights(models), ...); }, method_.models());
-    Means unused;
-    tape_.discard();
-    tape_.check_finite = true;
-    method_.loss(tape_, batch, progress, unused);
-    tape_.discard();
-    fail("step ", tape_.step(), ": a loss is not finite though all layers' outputs are; look at the method's own columns.");
+    try {
+      const auto weights = [&](auto& model) {
+        for (const Segment& s : model.segments()) {
+          if (!broken(model.values().data() + s.offset, s.count)) continue;
+          fail("step ", tape_.step(), ": the weights '", model.name, "/", s.name,
+               "' hold numbers that are not finite since the step before; lower the learning rate or set clip_norm.");
+        }
+      };
+      std::apply([&](auto&... models) { (weights(models), ...); }, method_.models());
+      Means unused;
+      tape_.discard();
+      tape_.check_finite = true;
+      method_.loss(tape_, batch, progress, unused);
+      tape_.discard();
+      fail("step ", tape_.step(), ": a loss is not finite though all layers' outputs are; look at the method's own columns.");
+    } catch (const Error& which) {
+      throw Diverged(which.what());
+    }
   }
 
   M& method_;
