@@ -23,6 +23,7 @@ struct Settings {
   int epochs = 30, batch = 32;
   std::uint64_t seed = 0;
   std::optional<double> lambda{};  ///< in place of the method's own
+  bool through_bandwidth = false;  ///< of methods with an MMD: MmdOptions
   std::string stop_on{};           ///< a validator's column; empty: all epochs are run
   int patience = 5;                ///< epochs of it without improvement
   std::string title{};             ///< of the progress bar
@@ -31,11 +32,14 @@ struct Settings {
   bool features = false;             ///< whether to keep features of both domains for pictures
   bool cuda = false;                 ///< on Cuda, where the backbone is compiled for it
   std::filesystem::path deployed{};  ///< where the adapted classifier goes, .onnx and .safetensors; empty: nowhere
-  /// A method's options, with the lambda that was asked for.
+  /// A method's options, with the lambda and the kernels that were asked for.
   template <class Options>
   [[nodiscard]] Options with() const {
     Options options;
     if (lambda) options.lambda.high = *lambda;
+    if constexpr (requires { options.kernel.through_bandwidth; }) options.kernel.through_bandwidth = through_bandwidth;
+    if constexpr (requires { options.joint.features.through_bandwidth; })
+      options.joint.features.through_bandwidth = through_bandwidth;
     return options;
   }
 };

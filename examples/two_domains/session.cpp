@@ -51,7 +51,10 @@ About two_domains_about(const std::string& name, const std::string& text, TwoDom
        "sees labels of the target) or source_accuracy",
        &given.stop_on},
       {"--patience", "of --stop-on (default 5)", &given.patience}};
-  about.flags = {{"--alone", "do not run source_only first", &given.alone}};
+  about.flags = {{"--alone", "do not run source_only first", &given.alone},
+                 {"--through-bandwidth",
+                  "MMD's gradient goes through its bandwidth too (ddc, dan, jan, dsan), so that it never shrinks the features",
+                  &given.through_bandwidth}};
   return about;
 }
 
@@ -70,6 +73,7 @@ Ready prepare(Session& session, const TwoDomains& given) {
   ready.settings.seed = o.seed;
   ready.settings.cuda = o.device == "cuda";
   if (!given.lambda.empty()) ready.settings.lambda = number("--lambda", given.lambda, 0.0, 1e6);
+  ready.settings.through_bandwidth = given.through_bandwidth;
   ready.settings.stop_on = given.stop_on;
   ready.settings.patience = static_cast<int>(number("--patience", given.patience, 1.0, 1e5));
   if (!given.stop_on.empty() && given.stop_on != "target_entropy" && given.stop_on != "target_snd" &&

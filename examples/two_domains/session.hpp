@@ -8,7 +8,7 @@ namespace example {
 /// The options that only programs of two domains have.
 struct TwoDomains {
   std::string backbone, weights, lambda, test_share = "0.3", split_seed = "0", stop_on, patience = "5";
-  bool alone = false;
+  bool alone = false, through_bandwidth = false;
 };
 
 /// What such a program says of itself; its own options are written to `given`.
@@ -20,7 +20,7 @@ struct Ready {
   Pair pair;
   Runner run;
   std::string backbone;
-  Settings settings;  ///< epochs, batch, seed and lambda
+  Settings settings;  ///< epochs, batch, seed, lambda and kernels
 };
 /// Reads the data, chooses a backbone, and has it prepared.
 Ready prepare(Session& session, const TwoDomains& given);

@@ -111,6 +111,9 @@ class CudaLosses final : public DeviceLosses<T> {
     cuda::softmax_backward(Cuda{}, n, classes, p, dp, dz);
   }
   void mmd_weights(int nx, int ny, bool unbiased, T* w) const override { cuda::mmd_weights(Cuda{}, nx, ny, unbiased, w); }
+  void without_scaling(int nx, int ny, int d, const T* x, const T* y, T* dx, T* dy) const override {
+    cuda::without_scaling(Cuda{}, nx, ny, d, x, y, dx, dy);
+  }
   void class_weights(int ns, int n, int classes, const int* labels, const T* p, T* w) const override {
     cuda::class_weights(Cuda{}, ns, n, classes, labels, p, w);
   }

@@ -29,6 +29,18 @@ TEST_CASE("joint and local MMD, moments and slices on Cuda are the CPU's", "[cud
   compare_loss([](auto&, const auto&, const auto& f) { return sliced_wasserstein(f.source(), f.target(), 9, 3); });
 }
 
+TEST_CASE("gradients through the bandwidth on Cuda are the CPU's", "[cuda][engine]") {
+  MmdOptions through{.through_bandwidth = true};
+  JointMmdOptions joint{.features = through};
+  compare_loss([&](auto&, const auto&, const auto& f) { return mmd(f.source(), f.target(), through); });
+  compare_loss([&](auto&, const auto& z, const auto& f) { return joint_mmd(f, z, joint); });
+  compare_loss([&](auto&, const auto& z, const auto& f) { return local_mmd(f, z, ClassLabels<>{labels.data(), 6}, through); });
+  const auto still = numbers<double>(10 * 9, 8);
+  compare_loss([&](auto& tape, const auto&, const auto& f) {
+    return mmd(f, tape.template constant<Body::output>(Rows<double>{still.data(), 10}), through);
+  });
+}
+
 TEST_CASE("maps held to their start on Cuda are the CPU's", "[cuda][engine]") {
   const auto start = numbers<double>(10 * 9, 8);
   compare_loss([&](auto&, const auto&, const auto& f) { return delta(f, start.data()); });

@@ -120,6 +120,45 @@ TEST_CASE("joint and local MMD and the classifiers' distances: gradients agree w
   CHECK(off_differences<Vector<3>, Kind::logits>(both(As, At), both(As, At), disparity) < 1e-8);
 }
 
+TEST_CASE("MMD's gradient through the bandwidth is that of the number itself, and scales nothing", "[loss]") {
+  MmdOptions through{.through_bandwidth = true};
+  for (const Estimator e : {Estimator::biased, Estimator::unbiased, Estimator::linear_time, Estimator::linear_cyclic}) {
+    through.estimator = e;
+    const auto loss = [&](const auto& a, const auto& b) { return mmd(a, b, through); };
+    CHECK(off_differences(S, T, loss) < 1e-8);
+    MmdOptions constant = through;
+    constant.through_bandwidth = false;
+    CHECK(off_differences(S, T, [&](const auto& a, const auto& b) { return mmd(a, b, constant); }) > 1e-4);
+  }
+  // One side's gradient alone is the same.
+  const Result two = evaluate(S, T, [&](const auto& a, const auto& b) { return mmd(a, b, through); });
+  const Result one = evaluate(S, T, [&](const auto& a, const auto& b) {
+    auto still = b;
+    still.view.node = b.tape->node(T.data(), 3, 4, false);
+    return mmd(a, still, through);
+  });
+  for (std::size_t i = 0; i < two.dx.size(); ++i) CHECK(one.dx[i] == Approx(two.dx[i]).margin(1e-15));
+
+  JointMmdOptions joint;
+  joint.features.through_bandwidth = true;
+  CHECK(off_differences(both(S, T), both(Ls, Lt),
+                        domains([&](const auto& f, const auto& z) { return joint_mmd(f, z, joint); })) < 1e-8);
+  const auto local = domains([&](const auto& f, const auto& z) { return local_mmd(f, z, labels, through); });
+  const auto x = both(S, T);
+  const Result own = evaluate(x, both(Ls, Lt), local);
+  double along = 0.0, size = 0.0;
+  for (std::size_t k = 0; k < 3; ++k) {
+    double mean = 0.0;
+    for (std::size_t i = k; i < x.size(); i += 3) mean += x[i] / 8.0;
+    for (std::size_t i = k; i < x.size(); i += 3) along += (x[i] - mean) * own.dx[i], size += std::abs(own.dx[i]);
+  }
+  CHECK(std::abs(along) < 1e-12 * size);
+
+  // A bandwidth that is given hangs on nothing.
+  MmdOptions given{.gamma = {0.1}, .through_bandwidth = true};
+  CHECK(off_differences(S, T, [&](const auto& a, const auto& b) { return mmd(a, b, given); }) < 1e-8);
+}
+
 TEST_CASE("joint losses refuse batches without both domains, and rows that do not match, in a sentence", "[loss]") {
   const auto no_target = [](const auto& x, const auto& y) {
     const Var<Vector<3>, Kind::logits, double> z{y.tape, y.view, 4};

@@ -31,6 +31,9 @@ struct MmdOptions {
   Estimator estimator = Estimator::biased;
   std::array<double, 8> gamma{};
   std::array<double, 8> multiplier{0.25, 0.5, 1.0, 2.0, 4.0};
+  /// True: the gradient is that of the number itself, bandwidths included, which nothing changes that scales all points alike.
+  /// False: held constant, the bandwidth lets the gradient pull all points together though that makes nothing smaller.
+  bool through_bandwidth = false;
 };
 
 /// One factor of a product of kernels: n x d rows, and the kernels summed on them, as MmdOptions has them.

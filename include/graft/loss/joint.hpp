@@ -43,9 +43,11 @@ Loss<T> joint_mmd(const Var<F, A, T>& f, const Var<L, B, T>& logits, const Joint
   const int n = f.count();
   Tape<T>& tape = *f.tape;
   T* w = tape.arena().template take<T>(static_cast<std::size_t>(n) * static_cast<std::size_t>(n));
+  constexpr int width = static_cast<int>(F.size());
+  const bool through = detail::through_bandwidth(options.features);
+  const T* const none = nullptr;
   const auto factors = [&](T* df, T* dz) {
-    return std::array{kernel::KernelFactor<T>{static_cast<int>(F.size()), f.view.value(), df, options.features.gamma,
-                                              options.features.multiplier},
+    return std::array{kernel::KernelFactor<T>{width, f.view.value(), df, options.features.gamma, options.features.multiplier},
                       kernel::KernelFactor<T>{L.c, p, dz, {0.5 / options.variance}, {}}};
   };
   return detail::record_loss(
@@ -53,12 +55,15 @@ Loss<T> joint_mmd(const Var<F, A, T>& f, const Var<L, B, T>& logits, const Joint
       [&](T* df, T* dz) {
         kernel::mmd_weights(Cpu{}, f.split, n - f.split, options.unbiased, w);
         const T loss = kernel::weighted_kernels(Cpu{}, n, w, factors(df, dz));
+        if (through && df != nullptr)
+          kernel::without_scaling(Cpu{}, n, 0, width, f.view.value(), none, df, static_cast<T*>(nullptr));
         if (dz != nullptr) kernel::softmax_backward(Cpu{}, n, L.c, p, dz, dz);
         return loss;
       },
       [&](const DeviceLosses<T>& losses, T* df, T* dz, T* value) {
         losses.mmd_weights(f.split, n - f.split, options.unbiased, w);
         losses.weighted_kernels(n, w, 2, factors(df, dz).data(), value);
+        if (through && df != nullptr) losses.without_scaling(n, 0, width, f.view.value(), none, df, nullptr);
         if (dz != nullptr) losses.softmax_backward(n, L.c, p, dz, dz);
       });
 }
@@ -92,18 +97,24 @@ Loss<T> local_mmd(const Var<F, A, T>& f, const Var<L, B, T>& logits, ClassLabels
   Tape<T>& tape = *f.tape;
   const T* p = probabilities_of(logits);
   T* w = tape.arena().template take<T>(static_cast<std::size_t>(n) * static_cast<std::size_t>(n));
+  constexpr int width = static_cast<int>(F.size());
+  const bool through = detail::through_bandwidth(kernels);
+  const T* const none = nullptr;
   const auto factor = [&](const T* z, T* dz) {
-    return std::array{kernel::KernelFactor<T>{static_cast<int>(F.size()), z, dz, kernels.gamma, kernels.multiplier}};
+    return std::array{kernel::KernelFactor<T>{width, z, dz, kernels.gamma, kernels.multiplier}};
   };
   return detail::record_loss(
       f,
       [&](const T* z, T* dz) {
         kernel::class_weights(Cpu{}, ns, n, L.c, labels.data, p, w);
-        return kernel::weighted_kernels(Cpu{}, n, w, factor(z, dz));
+        const T loss = kernel::weighted_kernels(Cpu{}, n, w, factor(z, dz));
+        if (through && dz != nullptr) kernel::without_scaling(Cpu{}, n, 0, width, z, none, dz, static_cast<T*>(nullptr));
+        return loss;
       },
       [&](const DeviceLosses<T>& losses, const T* z, T* dz, T* value) {
         losses.class_weights(ns, n, L.c, tape.brought(labels.data, static_cast<std::size_t>(ns)), p, w);
         losses.weighted_kernels(n, w, 1, factor(z, dz).data(), value);
+        if (through && dz != nullptr) losses.without_scaling(n, 0, width, z, none, dz, nullptr);
       });
 }
 

@@ -50,6 +50,7 @@ class DeviceLosses {
   virtual void softmax(int n, int classes, const T* logits, T* p) const = 0;
   virtual void softmax_backward(int n, int classes, const T* p, const T* dp, T* dz) const = 0;
   virtual void mmd_weights(int nx, int ny, bool unbiased, T* w) const = 0;
+  virtual void without_scaling(int nx, int ny, int d, const T* x, const T* y, T* dx, T* dy) const = 0;
   virtual void class_weights(int ns, int n, int classes, const int* labels, const T* p, T* w) const = 0;
   virtual void random_map(int n, int d, int classes, int wide, const T* f, const T* g, const T* of_f, const T* of_g, T part,
                           T* other, T* value) const = 0;

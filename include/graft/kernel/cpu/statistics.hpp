@@ -1,8 +1,10 @@
 #pragma once
 /// \file statistics.hpp  Distances of second-order statistics.
 #include "graft/config.hpp"
+#include "graft/core/buffer.hpp"
 #include "graft/kernel/cpu/dense.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 
@@ -75,6 +77,36 @@ T coral(Cpu cpu, int nx, int ny, int d, const T* x, const T* y, T* dx, T* dy) {
   gradient(nx, centred_x, 1.0, dx);
   gradient(ny, centred_y, -1.0, dy);
   return static_cast<T>(loss / (4.0 * area));
+}
+
+/// Takes from the gradient (dx, dy) of a number that does not change when all points are scaled alike what would only scale
+/// them about their mean: g - <g, z> / <z, z> z, z the points less their mean. By Euler's theorem that is what a bandwidth
+/// proportional to <z, z> gives when it is not held constant.
+template <class T>
+void without_scaling(Cpu, int nx, int ny, int d, const T* x, const T* y, T* dx, T* dy) {
+  const std::size_t width = static_cast<std::size_t>(d);
+  double* mean = workspace<double>(Work::reduce, width);
+  std::fill_n(mean, width, 0.0);
+  const auto rows = [&](auto&& f) {
+    for (int i = 0; i < nx; ++i) f(x + static_cast<std::ptrdiff_t>(i) * d, dx + static_cast<std::ptrdiff_t>(i) * d);
+    for (int i = 0; i < ny; ++i) f(y + static_cast<std::ptrdiff_t>(i) * d, dy + static_cast<std::ptrdiff_t>(i) * d);
+  };
+  rows([&](const T* point, T*) {
+    for (std::size_t k = 0; k < width; ++k) mean[k] += static_cast<double>(point[k]) / (static_cast<double>(nx) + ny);
+  });
+  double along = 0.0, square = 0.0;
+  rows([&](const T* point, const T* gradient) {
+    for (std::size_t k = 0; k < width; ++k) {
+      const double z = static_cast<double>(point[k]) - mean[k];
+      along += z * static_cast<double>(gradient[k]);
+      square += z * z;
+    }
+  });
+  if (!(square > 0.0)) return;
+  rows([&](const T* point, T* gradient) {
+    for (std::size_t k = 0; k < width; ++k)
+      gradient[k] -= static_cast<T>(along / square * (static_cast<double>(point[k]) - mean[k]));
+  });
 }
 
 }  // namespace kernel

@@ -15,6 +15,7 @@ GRAFT_CUDA_BEGIN
   template void entropy<T>(Cuda, int, int, const T*, T*, double, T*);                                          \
   template void mean_entropy<T>(Cuda, int, int, const T*, T*, double, T*);                                     \
   template void mmd<T>(Cuda, int, int, int, const T*, const T*, const MmdOptions&, T*, T*, T*);                \
+  template void without_scaling<T>(Cuda, int, int, int, const T*, const T*, T*, T*);                           \
   template void mean_difference<T>(Cuda, int, int, int, const T*, const T*, T*, T*, T*);                       \
   template void classifier_discrepancy<T>(Cuda, int, int, const T*, const T*, T*, T*, T*);                     \
   template void margin_disparity<T>(Cuda, int, int, int, const T*, const T*, double, T*, T*);                  \

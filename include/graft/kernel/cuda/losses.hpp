@@ -72,6 +72,8 @@ void class_weights(Cuda, int ns, int n, int classes, const int* labels, const T*
 template <class T>
 void mmd(Cuda, int nx, int ny, int d, const T* x, const T* y, const MmdOptions& options, T* dx, T* dy, T* value);
 template <class T>
+void without_scaling(Cuda, int nx, int ny, int d, const T* x, const T* y, T* dx, T* dy);
+template <class T>
 void mean_difference(Cuda, int nx, int ny, int d, const T* x, const T* y, T* dx, T* dy, T* value);
 template <class T>
 void coral(Cuda, int nx, int ny, int d, const T* x, const T* y, T* dx, T* dy, T* value);
@@ -118,5 +120,6 @@ using cuda::mean_entropy;
 using cuda::mean_squared_error;
 using cuda::mmd;
 using cuda::soft_cross_entropy;
+using cuda::without_scaling;
 }  // namespace kernel
 GRAFT_END

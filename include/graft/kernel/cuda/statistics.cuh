@@ -44,6 +44,47 @@ struct Square {
   __device__ double operator()(std::ptrdiff_t i) const { return static_cast<double>(x[i]) * static_cast<double>(x[i]); }
 };
 
+/// Points of two clouds less their common mean.
+template <class T>
+struct AboutMean {
+  const T* x;
+  const T* y;
+  const double* mean_x;
+  const double* mean_y;
+  int nx, ny, d;
+  __device__ double operator()(std::ptrdiff_t i) const {
+    const std::ptrdiff_t of_x = static_cast<std::ptrdiff_t>(nx) * d;
+    const int k = Divided(i, d).rest;
+    const double mean = (mean_x[k] * nx + mean_y[k] * ny) / (static_cast<double>(nx) + ny);
+    return static_cast<double>(i < of_x ? x[i] : y[i - of_x]) - mean;
+  }
+};
+template <class T>
+struct AlongScale {
+  AboutMean<T> points;
+  const T* dx;  ///< null: the points' squares
+  const T* dy;
+  __device__ double operator()(std::ptrdiff_t i) const {
+    const std::ptrdiff_t of_x = static_cast<std::ptrdiff_t>(points.nx) * points.d;
+    const double z = points(i);
+    return z * (dx == nullptr ? z : static_cast<double>(i < of_x ? dx[i] : dy[i - of_x]));
+  }
+};
+template <class T>
+struct LeaveScale {
+  AboutMean<T> points;
+  const double* along;
+  const double* square;
+  T* dx;
+  T* dy;
+  __device__ void operator()(std::ptrdiff_t i) const {
+    if (!(*square > 0.0)) return;
+    const std::ptrdiff_t of_x = static_cast<std::ptrdiff_t>(points.nx) * points.d;
+    T& to = i < of_x ? dx[i] : dy[i - of_x];
+    to -= static_cast<T>(*along / *square * points(i));
+  }
+};
+
 template <class T>
 void mean_of(int rows, int d, const T* x, double* mean) {
   column_sums("the mean of a batch", rows, d, RowTerm<T>{x, d}, WideMean{static_cast<double>(rows), mean});
@@ -65,6 +106,21 @@ void mean_difference(Cuda, int nx, int ny, int d, const T* x, const T* y, T* dx,
   };
   pull(nx, 1.0, dx);
   pull(ny, -1.0, dy);
+}
+
+template <class T>
+void without_scaling(Cuda, int nx, int ny, int d, const T* x, const T* y, T* dx, T* dy) {
+  double* mean_x = detail::room<double>(detail::Room::rows, 2 * static_cast<std::size_t>(d) + 2);
+  double* mean_y = ny > 0 ? mean_x + d : mean_x;
+  double* along = mean_x + 2 * d;
+  double* square = along + 1;
+  detail::mean_of(nx, d, x, mean_x);
+  if (ny > 0) detail::mean_of(ny, d, y, mean_y);
+  const detail::AboutMean<T> points{x, y, mean_x, mean_y, nx, ny, d};
+  const std::ptrdiff_t size = (static_cast<std::ptrdiff_t>(nx) + ny) * d;
+  detail::sum("without_scaling", size, detail::AlongScale<T>{points, dx, dy}, detail::Keep{along});
+  detail::sum("without_scaling", size, detail::AlongScale<T>{points, nullptr, nullptr}, detail::Keep{square});
+  detail::each("without_scaling", size, detail::LeaveScale<T>{points, along, square, dx, dy});
 }
 
 template <class T>
