@@ -9,6 +9,12 @@
 #include <cstddef>
 #include <numbers>
 
+// GCC 12 takes the undefined operand of AVX-512 intrinsics for a variable that is used uninitialised.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
 GRAFT_BEGIN
 
 /// `count` standard normal numbers (Box-Muller, both of each pair), by vectors; Random::normal gives one at a time, five times
@@ -43,3 +49,7 @@ inline void fill_normals(float* out, std::size_t count, Random& random) {
 }
 
 GRAFT_END
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
