@@ -30,7 +30,7 @@ __global__ void largest_kernel(std::ptrdiff_t nx, std::ptrdiff_t ny, const T* x,
 }
 
 /// The unit, and the square of the means' distance in it; one block.
-inline __global__ void unit_kernel(int blocks, int d, double most, const double* partial, const double* mean_x,
+static __global__ void unit_kernel(int blocks, int d, double most, const double* partial, const double* mean_x,
                                    const double* mean_y, CloudFacts* facts) {
   double top = partial[0];
   for (int b = 1; b < blocks; ++b) top = larger_or_nan(top, partial[b]);
