@@ -28,13 +28,13 @@ std::vector<int> labels(data::Loader<float>& loader, int steps) {
 }  // namespace
 
 TEST_CASE("an error of the thread that reads ahead reaches the caller, at its step, and the next try works", "[data]") {
-  data::detail::Prefetcher prefetcher;
   std::uint64_t slots[2] = {};
   bool broken = true;
   const auto fill = [&](int slot, std::uint64_t step) {
     if (step == 3 && broken) fail("step 3 is broken");
     slots[slot] = step;
   };
+  data::detail::Prefetcher prefetcher;  // last: its thread writes to the slots until it is gone
   for (std::uint64_t step = 0; step < 3; ++step) CHECK(slots[prefetcher.next(step, true, fill)] == step);
   CHECK_THROWS_WITH(prefetcher.next(3, true, fill), Contains("step 3 is broken"));
   CHECK_THROWS_WITH(prefetcher.next(3, true, fill), Contains("step 3 is broken"));
