@@ -187,7 +187,6 @@ Loss<T> gradient_penalty(Tape<T>& tape, Model<N, Device, T>& critic, Rows<T> row
   static constexpr auto layers = detail::critic_layers(static_cast<const N*>(nullptr));
   using Where = std::conditional_t<std::is_base_of_v<Cuda, Device>, Cuda, Cpu>;  // in full precision, whatever the critic's
   if (rows.count < 1) fail("gradient_penalty: ", rows.count, " rows; it needs at least 1.");
-  tape.open();
   tape.use(critic.device(), critic.label());
   Arena& arena = tape.arena();
   constexpr std::size_t width = N::input.size(), count = layers.size();

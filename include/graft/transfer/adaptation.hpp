@@ -8,6 +8,7 @@
 #include "graft/train/domain_classifier.hpp"
 #include "graft/train/trainer.hpp"
 #include "graft/train/validators.hpp"
+#include "graft/transfer/diverged.hpp"
 #include "graft/transfer/domain_statistics.hpp"
 #include "graft/transfer/score.hpp"
 
@@ -192,7 +193,7 @@ class Adaptation {
       else
         return method_.loss(tape_, batch, progress, means);
     }();
-    if (!std::isfinite(loss.value())) name_what_broke(batch, progress);
+    if (!std::isfinite(loss.value())) detail::name_what_broke(method_, tape_, batch, progress);
     means.add("loss", static_cast<double>(loss.value()));
     const Gradients gradients = backward(loss);
     for_each_optimizer(optimizer_, [&](auto& optimizer, std::size_t) { optimizer.step(gradients); });
@@ -299,33 +300,6 @@ class Adaptation {
       }
       if (index == 0) learning_rate_ = optimizer.learning_rate;
     });
-  }
-  /// Throws Error with the first thing that is not finite: a number of the batch, a weight, or a layer's output.
-  void name_what_broke(const data::PairedBatch<Scalar>& batch, double progress) {
-    tape_.synchronise();
-    const auto broken = [](const Scalar* x, std::size_t count) {
-      return std::any_of(x, x + count, [](Scalar v) { return !std::isfinite(v); });
-    };
-    const std::size_t count = static_cast<std::size_t>(batch.source_count + batch.target_count) * batch.row;
-    if (broken(batch.images, count)) fail("step ", tape_.step(), ": the batch itself holds numbers that are not finite.");
-    try {
-      const auto weights = [&](auto& model) {
-        for (const Segment& s : model.segments()) {
-          if (!broken(model.values().data() + s.offset, s.count)) continue;
-          fail("step ", tape_.step(), ": the weights '", model.name, "/", s.name,
-               "' hold numbers that are not finite since the step before; lower the learning rate or set clip_norm.");
-        }
-      };
-      std::apply([&](auto&... models) { (weights(models), ...); }, method_.models());
-      Means unused;
-      tape_.discard();
-      tape_.check_finite = true;
-      method_.loss(tape_, batch, progress, unused);
-      tape_.discard();
-      fail("step ", tape_.step(), ": a loss is not finite though all layers' outputs are; look at the method's own columns.");
-    } catch (const Error& which) {
-      throw Diverged(which.what());
-    }
   }
 
   M& method_;

@@ -107,7 +107,8 @@ struct MmdWeight {
   }
 };
 
-/// A row's share of each class before it is divided by the class's sum, and the class that the row is taken for.
+/// A row's share of each class before it is divided by the class's sum, and the class that the row is taken for. Of a label out
+/// of range the shares are not numbers.
 template <class T>
 struct ShareRow {
   int ns, classes;
@@ -119,7 +120,8 @@ struct ShareRow {
     T* to = share + row * classes;
     if (row < ns) {
       const int label = labels[row];
-      for (int c = lane; c < classes; c += 32) to[c] = c == label ? T{1} : T{0};
+      const T other = label < 0 || label >= classes ? std::sqrt(T{-1}) : T{0};
+      for (int c = lane; c < classes; c += 32) to[c] = c == label ? T{1} : other;
       if (lane == 0) best[row] = label;
       return;
     }
@@ -147,17 +149,18 @@ struct NoteShares {
     there[c] = second;
   }
 };
-/// 1 for a class of both domains, whose sums become factors.
+/// 1 for a class of both domains, whose sums become factors; not a number where a sum is none.
 struct CommonClass {
   double* sums[2];
   const double* there[2];
   __device__ double operator()(std::ptrdiff_t c) const {
+    const double sum = sums[0][c] + sums[1][c];
     const bool both = there[0][c] > 0.0 && there[1][c] > 0.0;
     for (double* of_domain : sums) of_domain[c] = both ? 1.0 / of_domain[c] : 0.0;
-    return both ? 1.0 : 0.0;
+    return sum != sum ? sum : both ? 1.0 : 0.0;
   }
 };
-/// Notes the number of common classes; not a number where a label is out of range, and the complaint.
+/// Notes the number of common classes, and, where it is not a number, which label is out of range.
 struct NoteCommon {
   int ns, classes;
   const int* labels;
@@ -165,9 +168,9 @@ struct NoteCommon {
   double* common;
   __device__ void operator()(double count) const {
     *common = count;
+    if (count == count) return;
     for (int i = 0; i < ns; ++i) {
       if (labels[i] >= 0 && labels[i] < classes) continue;
-      *common = std::sqrt(-1.0);
       if (complaint->row == Complaint{}.row) *complaint = Complaint{i, labels[i], classes};
       return;
     }
