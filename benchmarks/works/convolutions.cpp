@@ -1,5 +1,6 @@
-// W7: the convolutions that transfer learning meets, in three directions.
+// W7: the convolutions that transfer learning meets, in three directions; /winograd: those that go by tiles, too.
 #include <graft/kernel/cpu/conv2d.hpp>
+#include <graft/kernel/cpu/winograd.hpp>
 
 #include "numbers.hpp"
 
@@ -10,6 +11,7 @@ namespace {
 
 enum class Direction { forward, data, weights };
 
+template <class Device>
 class Convolution final : public Work {
   ConvExtents e_;
   Direction direction_;
@@ -31,12 +33,12 @@ class Convolution final : public Work {
   }
   void step() override {
     if (direction_ == Direction::forward) {
-      kernel::conv2d_forward<float>(Cpu{}, e_, x_.data(), w_.data(), nullptr, Epilogue{}, y_.data(), nullptr);
+      kernel::conv2d_forward<float>(Device{}, e_, x_.data(), w_.data(), nullptr, Epilogue{}, y_.data(), nullptr);
       return;
     }
     const bool data = direction_ == Direction::data;
     if (!data) std::fill(dw_.data(), dw_.data() + size(e_.kh, e_.kw, e_.c, e_.oc), 0.0f);
-    kernel::conv2d_backward<float>(Cpu{}, e_, x_.data(), w_.data(), y_.data(), nullptr, dy_.data(), Epilogue{},
+    kernel::conv2d_backward<float>(Device{}, e_, x_.data(), w_.data(), y_.data(), nullptr, dy_.data(), Epilogue{},
                                    data ? dx_.data() : nullptr, data ? nullptr : dw_.data(), nullptr);
   }
   std::vector<double> numbers() override {
@@ -66,7 +68,10 @@ void add_convolutions(Makers& makers) {
     const int out = (r.side + 2 * r.pad - r.k) / r.stride + 1;
     const ConvExtents e{r.n, r.side, r.side, r.c, out, out, r.oc, r.k, r.k, r.stride, r.stride, 1, 1, r.pad, r.pad, 1};
     const auto add = [&](const char* way, Direction direction) {
-      makers[std::string("W7/") + r.name + "/" + way] = [e, direction] { return std::make_unique<Convolution>(e, direction); };
+      const std::string name = std::string("W7/") + r.name + "/" + way;
+      makers[name] = [e, direction] { return std::make_unique<Convolution<Cpu>>(e, direction); };
+      if (kernel::winograd_declines<float>(e) != nullptr) return;
+      makers[name + "/winograd"] = [e, direction] { return std::make_unique<Convolution<Winograd<Cpu>>>(e, direction); };
     };
     add("forward", Direction::forward);
     if (r.c > 3) add("data", Direction::data);  // nobody asks for the gradient of a photograph

@@ -52,7 +52,7 @@ struct Batch {
 template <class Device>
 class DigitsWork : public Work {
  protected:
-  static constexpr bool elsewhere = !std::is_same_v<Device, Cpu> && !std::is_same_v<Device, Bf16<Cpu>>;
+  static constexpr bool elsewhere = !std::is_base_of_v<Cpu, Device> && !std::is_same_v<Device, Bf16<Cpu>>;
   Batch batch_;
   Model<Features, Device> features_;
   Tape<float> tape_;

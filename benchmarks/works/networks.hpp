@@ -34,15 +34,15 @@ inline std::vector<int> cyclic_labels(int count, int classes) {
 }
 
 /// A network in inference, as it is deployed: BatchNorm folded. The numbers are its logits'.
-template <class N>
+template <class N, class Device = graft::Cpu>
 class Inference final : public Work {
   int batch_;
   Numbers images_;
-  graft::Model<graft::Deployed<N>> deployed_;
+  graft::Model<graft::Deployed<N>, Device> deployed_;
   std::vector<float> logits_;
 
   static auto started() {
-    graft::Model<N> model;
+    graft::Model<N, Device> model;
     start_deep(model);
     return graft::deploy(model);
   }
@@ -61,12 +61,12 @@ class Inference final : public Work {
 };
 
 /// Steps of SGD with momentum on a whole network, cross-entropy; the numbers are the losses of the first three.
-template <class N>
+template <class N, class Device = graft::Cpu>
 class Training final : public Work {
   int batch_;
   Numbers images_;
   std::vector<int> labels_;
-  graft::Model<N> model_;
+  graft::Model<N, Device> model_;
   graft::Sgd<float> optimizer_;
   graft::Tape<float> tape_;
   double loss_ = 0;

@@ -1,5 +1,5 @@
 // W1: one step of DANN on 128 + 128 digits of 28 x 28 x 3, the network of Ganin et al. 2016, SGD with momentum. W1/bf16: with
-// activations in bf16. W1/lenet: its extractor and label head alone on 256 digits.
+// activations in bf16; /winograd: with convolutions by tiles. W1/lenet: its extractor and label head alone on 256 digits.
 #include "digits.hpp"
 
 namespace works {
@@ -46,8 +46,10 @@ class Lenet final : public Work {
 void add_steps(Makers& makers) {
   makers["W1"] = [] { return std::make_unique<W1<>>(); };
   makers["W1/bf16"] = [] { return std::make_unique<W1<Bf16<Cpu>>>(); };
+  makers["W1/winograd"] = [] { return std::make_unique<W1<Winograd<Cpu>>>(); };
   makers["W1/lenet"] = [] { return std::make_unique<Lenet>(); };
   makers["W2"] = [] { return std::make_unique<W2<>>(); };
+  makers["W2/winograd"] = [] { return std::make_unique<W2<Winograd<Cpu>>>(); };
 }
 
 }  // namespace works

@@ -1,8 +1,9 @@
 #pragma once
-// --device cpu|cuda and --precision f32|tf32|bf16: what a program trains on.
+// --device cpu|cuda and --precision f32|winograd|tf32|bf16: what a program trains on.
 #include <graft/core/bf16.hpp>
 #include <graft/core/device.hpp>
 #include <graft/core/error.hpp>
+#include <graft/core/precision.hpp>
 #ifdef GRAFT_WITH_CUDA
 #include <graft/cuda.hpp>
 #endif
@@ -20,8 +21,8 @@ struct NoDevice : graft::Error {
 /// no GPU that it can use.
 void check_device(const std::string& device, bool offered);
 
-/// f(Cpu{}) or f(Bf16<Cpu>{}); on a GPU f(Cuda{}), f(Tf32<Cuda>{}) or f(Bf16<Cuda>{}), which a program built without CUDA does
-/// not compile.
+/// f(Cpu{}), f(Winograd<Cpu>{}) or f(Bf16<Cpu>{}); on a GPU f(Cuda{}), f(Tf32<Cuda>{}) or f(Bf16<Cuda>{}), which a program
+/// built without CUDA does not compile.
 template <class F>
 void on_device([[maybe_unused]] const std::string& device, const std::string& precision, F&& f) {
 #ifdef GRAFT_WITH_CUDA
@@ -31,6 +32,7 @@ void on_device([[maybe_unused]] const std::string& device, const std::string& pr
     return f(graft::Cuda{});
   }
 #endif
+  if (precision == "winograd") return f(graft::Winograd<graft::Cpu>{});
   precision == "bf16" ? f(graft::Bf16<graft::Cpu>{}) : f(graft::Cpu{});
 }
 

@@ -46,7 +46,9 @@ Session::Session(Options given, About about) : options(std::move(given)), about_
   if (options.out.empty()) options.out = fs::path("runs") / about_.name;
   check_device(options.device, about_.cuda);
   if (options.precision == "tf32" && options.device == "cpu")
-    fail("--precision tf32 is for --device cuda; the CPU has f32 and bf16.");
+    fail("--precision tf32 is for --device cuda; the CPU has f32, winograd and bf16.");
+  if (options.precision == "winograd" && options.device != "cpu")
+    fail("--precision winograd is for --device cpu; a GPU has f32, tf32 and bf16.");
   check_writable(options.out);
 #if defined(__x86_64__) && defined(__GNUC__)
   if (std::string(graft::isa_name) == "simd128" && __builtin_cpu_supports("avx2")) {
@@ -184,8 +186,10 @@ int run(int argc, char** argv, const About& about, const std::function<void(Sess
       ->check(CLI::Range(1, 4096));
   app.add_option("--device", o.device, "cpu or cuda (default cpu)")->check(CLI::IsMember({"cpu", "cuda"}));
   if (about.bf16)
-    app.add_option("--precision", o.precision, "of products: f32, bf16, or on a GPU tf32 (default f32)")
-        ->check(CLI::IsMember({"f32", "tf32", "bf16"}));
+    app.add_option(
+           "--precision", o.precision,
+           "of products: f32, winograd (f32, fewer of them, rounded more), bf16, or on a GPU f32, tf32, bf16 (default f32)")
+        ->check(CLI::IsMember({"f32", "winograd", "tf32", "bf16"}));
   app.add_option("--out", o.out, "folder for results (default runs/" + about.name + ")");
   app.add_flag("--resume", o.resume, "go on from the checkpoints in --out");
   if (!about.methods.empty()) {

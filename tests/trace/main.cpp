@@ -42,6 +42,11 @@ int main() {
   const std::vector<int> two_classes(2, 1);
   backward(cross_entropy(low, ClassLabels<4>{two_classes.data(), 2}));
 
+  struct Tiled : Net<Image<12, 12, 16>, Conv2D<16, 5>, ReLU, Conv2D<16, 3>, Dense<4>> {};
+  Model<Tiled, Winograd<Cpu>> tiled;
+  const std::vector<float> tiles(2 * Tiled::input.size(), 0.1f);
+  backward(cross_entropy(tape(tiled, Rows<float>{tiles.data(), 2}), ClassLabels<4>{two_classes.data(), 2}));
+
   const std::vector<float> huge(4 * 8, 1e30f), other(4 * 8, -1e30f);
   kernel::mmd(Cpu{}, 4, 4, 8, huge.data(), other.data(), two, static_cast<float*>(nullptr), static_cast<float*>(nullptr));
 }

@@ -5,6 +5,7 @@
 #include "graft/core/device.hpp"
 #include "graft/core/device_memory.hpp"
 #include "graft/core/flat_parameters.hpp"
+#include "graft/core/precision.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -67,6 +68,8 @@ template <class T>
 struct AcceleratorOf<Cpu, T> {
   static constexpr const Accelerator<T>* get() { return nullptr; }
 };
+template <class T>
+struct AcceleratorOf<Winograd<Cpu>, T> : AcceleratorOf<Cpu, T> {};
 
 namespace detail {
 

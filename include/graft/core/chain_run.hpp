@@ -84,10 +84,19 @@ constexpr auto step_of() {
       if constexpr (with_backward) step.backward = &Widened<L, T, S>::backward;
       step.kernel = &Widened<L, T, S>::describe;
     }
-  } else if constexpr (std::is_same_v<D, Cpu>) {
-    step.forward = &L::template forward<T>;
-    if constexpr (with_backward) step.backward = &L::template backward<T>;
-    if constexpr (requires { &L::template describe<T>; }) step.kernel = &L::template describe<T>;
+  } else if constexpr (std::is_base_of_v<Cpu, D>) {
+    if constexpr (requires { step.forward = &L::template forward<T, D>; }) {
+      step.forward = &L::template forward<T, D>;
+      if constexpr (with_backward) step.backward = &L::template backward<T, D>;
+    } else {
+      step.forward = &L::template forward<T>;
+      if constexpr (with_backward) step.backward = &L::template backward<T>;
+    }
+    if constexpr (requires { step.kernel = &L::template describe<T, D>; }) {
+      step.kernel = &L::template describe<T, D>;
+    } else if constexpr (requires { step.kernel = &L::template describe<T>; }) {
+      step.kernel = &L::template describe<T>;
+    }
   } else if constexpr (requires { &L::template forward<T, D>; }) {
     step.forward = &L::template forward<T, D>;
     if constexpr (with_backward) step.backward = &L::template backward<T, D>;

@@ -284,7 +284,8 @@ class Model : public ModelBase<T> {
   static_assert(
       requires { AcceleratorOf<Device, T>::get(); },
       "graft: this program has no kernels for that device; for Model<Net, Cuda> #include <graft/cuda.hpp> and link "
-      "graft::cuda; Bf16 is for Bf16<Cpu> and float, with that include Bf16<Cuda> and Tf32<Cuda> too.");
+      "graft::cuda; Bf16 is for Bf16<Cpu> and float, with that include Bf16<Cuda> and Tf32<Cuda> too; Winograd is for "
+      "Winograd<Cpu>.");
 
  public:
   using Network = N;

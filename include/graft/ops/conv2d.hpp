@@ -6,6 +6,7 @@
 #include "graft/kernel/cpu/conv2d.hpp"
 #include "graft/kernel/cpu/conv_bf16.hpp"
 #include "graft/kernel/cpu/describe.hpp"
+#include "graft/kernel/cpu/winograd.hpp"
 #include "graft/kernel/cuda/layers.hpp"
 
 GRAFT_BEGIN
@@ -75,11 +76,17 @@ struct Conv2D {
                             at.epilogue, dx, at.gradients, db);
   }
 
-  template <class T>
+  template <class T, class D = Cpu>
   static std::string describe(Shape in, int n, const Epilogue& epilogue, const Passes& passes) {
     const ConvExtents e = extents(in, n);
-    return detail::said(passes, kernel::describe_conv2d_forward<T>(e, epilogue), kernel::describe_conv2d_weights<T>(e),
-                        kernel::describe_conv2d_data<T>(e, epilogue));
+    std::string why;
+    if constexpr (std::is_same_v<D, Winograd<Cpu>>) {
+      const char* const reason = kernel::winograd_declines<T>(e);
+      if (reason == nullptr) return kernel::describe_winograd<T>(e);
+      why = std::string("no Winograd tiles (") + reason + "); ";
+    }
+    return why + detail::said(passes, kernel::describe_conv2d_forward<T>(e, epilogue), kernel::describe_conv2d_weights<T>(e),
+                              kernel::describe_conv2d_data<T>(e, epilogue));
   }
 
   static std::string describe_bf16(Shape in, int n, const Epilogue&, const Passes& passes) {
