@@ -33,7 +33,7 @@ inline std::vector<int> cyclic_labels(int count, int classes) {
   return labels;
 }
 
-/// A network in inference, as it is deployed: BatchNorm folded. The numbers are its logits'.
+/// A network in inference, as it is deployed: BatchNorm folded, weights packed. The numbers are its logits'.
 template <class N, class Device = graft::Cpu>
 class Inference final : public Work {
   int batch_;
@@ -52,7 +52,9 @@ class Inference final : public Work {
       : batch_(batch),
         images_(static_cast<std::size_t>(batch) * N::input.size(), 1),
         deployed_(started()),
-        logits_(static_cast<std::size_t>(batch) * N::output.size()) {}
+        logits_(static_cast<std::size_t>(batch) * N::output.size()) {
+    deployed_.prepack();
+  }
   void step() override { deployed_.predict(images_.data(), batch_, logits_.data()); }
   std::vector<double> numbers() override {
     step();

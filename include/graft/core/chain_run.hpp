@@ -120,6 +120,7 @@ struct Steps {
     here.out = p.shape[p.last[i] + 1];
     here.epilogue = p.epilogue[i];
     here.weights = base.weights + p.parameters[i];
+    here.packed = base.packed != nullptr ? base.packed + p.parameters[i] : nullptr;
     here.gradients = base.gradients != nullptr ? base.gradients + p.parameters[i] : nullptr;
     here.statistics = base.statistics + p.statistics[i];
     here.fixed_statistics = base.fixed_statistics + p.statistic_arrays[i];
@@ -155,15 +156,19 @@ void refuse_not_finite(int layer, const char* name, const S* y, std::size_t coun
   }
 }
 
-/// Layers [begin, end). Where nothing is kept, two buffers serve in turn, and the result gets one of its own that outlives
-/// them.
+/// Layers [begin, end). Where nothing is kept, two buffers serve in turn, and the last layer that has a buffer of its own
+/// writes to `into`, or, if that is null, to one that outlives them. Without a layer that does, the result is x itself.
 template <class T, class S>
 const S* forward_range(Run<T>& run, const Steps<T, S>& steps, const Place<T>& base, ChainRecord<S>& record, const S* x,
-                       int begin, int end) {
+                       int begin, int end, S* into) {
   const PlanView& p = steps.p;
   const std::size_t n = static_cast<std::size_t>(run.n);
   Arena& arena = *run.arena;
-  S* result = run.keep ? nullptr : arena.template take<S>(n * p.shape[end].size());
+  int last = end - 1;  // the last with a buffer of its own
+  while (last >= begin && (steps.skips(last) || p.in_place[last])) --last;
+  S* const result = run.keep || last < begin ? nullptr
+                    : into != nullptr        ? into
+                                             : arena.template take<S>(n * p.shape[end].size());
   const Arena::Mark mark = arena.mark();
   S* ping = run.keep ? nullptr : arena.template take<S>(n * p.widest);
   S* pong = run.keep ? nullptr : arena.template take<S>(n * p.widest);
@@ -174,6 +179,8 @@ const S* forward_range(Run<T>& run, const Steps<T, S>& steps, const Place<T>& ba
     S* y = nullptr;
     if (p.in_place[i]) {
       y = const_cast<S*>(x);  // x lies in a buffer of this run, written by an earlier layer of this chain
+    } else if (i == last && result != nullptr) {
+      y = result;
     } else if (ping != nullptr) {
       y = x == ping ? pong : ping;
     } else {
@@ -188,16 +195,14 @@ const S* forward_range(Run<T>& run, const Steps<T, S>& steps, const Place<T>& ba
     if (run.check_finite) refuse_not_finite(i, steps.layer[i].name, y, n * here.out.size());
     x = y;
   }
-  if (run.keep) return x;
-  copy_stored(run.device, n * p.shape[end].size(), x, result);
-  arena.release(mark);
-  return result;
+  if (!run.keep) arena.release(mark);
+  return x;
 }
 
-/// See Chain::forward.
+/// See Chain::forward. `into`: where the result may be written if nothing is kept; see forward_range().
 template <class T, class S>
-ChainRecord<S>* run_forward(Run<T>& run, const Steps<T, S>& steps, const Place<T>& base, const S* x, int trained,
-                            int kept_from) {
+ChainRecord<S>* run_forward(Run<T>& run, const Steps<T, S>& steps, const Place<T>& base, const S* x, int trained, int kept_from,
+                            S* into = nullptr) {
   const int count = steps.p.count;
   const std::size_t layers = static_cast<std::size_t>(count);
   ChainRecord<S>* record = run.arena->template make<ChainRecord<S>>();
@@ -211,7 +216,7 @@ ChainRecord<S>* run_forward(Run<T>& run, const Steps<T, S>& steps, const Place<T
     if (begin == ends[part] && part < 2) continue;
     run.training = training && part > 0;
     run.keep = keep && part == 2;
-    x = forward_range(run, steps, base, *record, x, begin, ends[part]);
+    x = forward_range(run, steps, base, *record, x, begin, ends[part], part == 2 ? into : nullptr);
   }
   run.training = training;
   run.keep = keep;

@@ -148,6 +148,7 @@ struct Run {
   std::uint64_t place = 0;  ///< counts layers, so that each dropout draws a stream of its own
   NormBy norm = NormBy::phase;
   int domain = 0;             ///< whose running statistics are meant, where each domain has its own
+  bool pack = false;          ///< at.packed is to be filled
   bool check_finite = false;  ///< a layer whose output is not finite is an Error that names it
   Arena* arena = nullptr;
   const Accelerator<T>* device = nullptr;  ///< null: the Cpu
@@ -160,6 +161,7 @@ struct Place {
   Shape out{};
   Epilogue epilogue{};
   const T* weights = nullptr;
+  T* packed = nullptr;     ///< weights as the layer's kernel reads them, at the same offsets, or null: Model::prepack()
   T* gradients = nullptr;  ///< null outside of a backward pass or when not wanted
   T* statistics = nullptr;
   const unsigned char* fixed_statistics =

@@ -52,7 +52,10 @@ class ModelBase {
   int domain = 0;  ///< whose running statistics predict() uses: 0 the source's (or the only ones), 1 the target's
 
   /// The optimiser's view: values, gradients and segments of the trained parameters.
-  Parameters<T> parameters() { return {name, values_.data(), gradients_.data(), values_.size(), &segments_, device_}; }
+  Parameters<T> parameters() {
+    forget_packed();
+    return {name, values_.data(), gradients_.data(), values_.size(), &segments_, device_};
+  }
   /// What runs it where that is not the Cpu, and else null.
   [[nodiscard]] const Accelerator<T>* device() const { return device_; }
 
@@ -61,7 +64,10 @@ class ModelBase {
 
   [[nodiscard]] const std::vector<Segment>& segments() const { return segments_; }
   [[nodiscard]] const std::vector<Segment>& statistic_segments() const { return statistic_segments_; }
-  [[nodiscard]] Buffer<T>& values() { return here(values_); }
+  [[nodiscard]] Buffer<T>& values() {
+    forget_packed();
+    return here(values_);
+  }
   [[nodiscard]] const Buffer<T>& values() const { return here(values_); }
   [[nodiscard]] Buffer<T>& gradients() { return here(gradients_); }
   /// The running statistics that inference uses: those of `domain`.
@@ -131,6 +137,7 @@ class ModelBase {
 
   /// Draws all weights afresh. Throws Error when two arrays of the net have one name.
   GRAFT_COLD void reset(const ModelOptions& options) {
+    forget_packed();
     here(values_);
     segments_.clear();
     statistic_segments_.clear();
@@ -182,10 +189,11 @@ class ModelBase {
   void fetch(const T* x, std::size_t count, T* y) const {
     device_ != nullptr ? device_->fetch(count * sizeof(T), x, y) : static_cast<void>(std::memcpy(y, x, count * sizeof(T)));
   }
-  /// Where the net's first layer finds its numbers.
-  Place<T> place(bool with_gradients, int whose = 0) {
+  /// Where the net's first layer finds its numbers. `packed`: what prepack() made, too.
+  Place<T> place(bool with_gradients, int whose = 0, bool packed = false) {
     Place<T> place;
     place.weights = values_.data();
+    place.packed = packed ? packed_.data() : nullptr;
     place.gradients = with_gradients ? gradients_.data() : nullptr;
     place.statistics = raw_statistics(whose).data();
     place.fixed_statistics = fixed_statistics_.data();
@@ -210,6 +218,11 @@ class ModelBase {
   ModelBase(ModelBase&&) = default;
   ModelBase& operator=(const ModelBase&) = default;
   ModelBase& operator=(ModelBase&&) = default;
+
+  void forget_packed() {
+    if (!packed_.empty()) packed_ = Buffer<T>();
+  }
+  Buffer<T> packed_;  // weights as kernels read them, or empty
 
  private:
   GRAFT_COLD void add_array(const std::string& path, const Weight& weight, const ModelOptions& options, int position,
@@ -305,15 +318,32 @@ class Model : public ModelBase<T> {
     this->fetch(result, static_cast<std::size_t>(n) * N::output.size(), y);
   }
 
+  /// Packs the weights of convolutions once, as their kernels read them, in place of on every predict(), which pays for few
+  /// images and many weights; takes as much memory again. The packed weights are forgotten, and predict() packs as before, when
+  /// values(), array() or parameters() of this model that is not const is called or a gradient goes through it; who holds on to
+  /// a pointer to the values and writes through it must call this again. The same numbers to the bit. Only on Cpu and
+  /// Winograd<Cpu>; elsewhere it does nothing.
+  void prepack() {
+    if constexpr (std::is_base_of_v<Cpu, Device>) {
+      this->packed_ = Buffer<T>(this->values().size());
+      const std::vector<T> x(N::input.size());
+      arena_.reset();
+      Run<T> run = inference(1);
+      run.pack = true;
+      forward(run, x.data());
+    }
+  }
+
   // ---- for the tape -------------------------------------------------------------------------------------------------------
   using Record = typename N::Layers::template Record<T, Device>;
 
   Record* forward(Run<T>& run, const T* x) {
     run.seed = this->seed;
-    return N::Layers::template forward<N::first_trained, Device>(run, N::plan, this->place(false, run.domain), x,
+    return N::Layers::template forward<N::first_trained, Device>(run, N::plan, this->place(false, run.domain, !run.keep), x,
                                                                  this->kept_from(run, N::first_trained));
   }
   void backward(Run<T>& run, Record& record, T* dy, T* dx) {
+    this->forget_packed();
     N::Layers::template backward<N::first_trained, Device>(run, N::plan, this->place(run.parameter_gradients, run.domain),
                                                            record, dy, dx, this->frozen_layers());
   }

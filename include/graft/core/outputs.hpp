@@ -60,6 +60,7 @@ struct Part {
   Place<T> place(bool with_gradients, int whose) {
     Place<T> place = model->place(with_gradients, whose);
     place.weights += N::plan.parameters[first];
+    place.packed = nullptr;
     if (place.gradients != nullptr) place.gradients += N::plan.parameters[first];
     place.statistics += N::plan.statistics[first];
     place.fixed_statistics += N::plan.statistic_arrays[first];

@@ -34,6 +34,7 @@ constexpr void visit_chain(const ChainRules& chain, Shape in, WeightVisitor& vis
 template <class T>
 void pass_branch(const PlanView& plan, Place<T>& place) {
   place.weights += plan.parameters[plan.count];
+  if (place.packed != nullptr) place.packed += plan.parameters[plan.count];
   if (place.gradients != nullptr) place.gradients += plan.parameters[plan.count];
   place.statistics += plan.statistics[plan.count];
   place.fixed_statistics += plan.statistic_arrays[plan.count];
@@ -122,13 +123,14 @@ void* branches_forward(Run<T>& run, const Place<T>& at, const ChainRules* rules,
   for (int i = 0; i < count; ++i) {
     const PlanView plan = plan_branch(*run.arena, rules[i], at.in);
     const Shape shape = plan.shape[plan.count];
-    records[i] = run_forward(run, Steps<T, S>{plan, rules[i].layer, steps[i]}, here, x, 0, 0);
+    S* const into = join == Join::sum && i == 0 && !run.keep ? y : nullptr;
+    records[i] = run_forward(run, Steps<T, S>{plan, rules[i].layer, steps[i]}, here, x, 0, 0, into);
     const S* out = records[i]->output;
     if (join == Join::concat) {
       copy_channels<true>(run.device, run.n, shape, at.out, before, y, const_cast<S*>(out));
       before += static_cast<std::size_t>(shape.c);
     } else if (i == 0) {
-      copy_stored(run.device, numbers, out, y);
+      if (out != y) copy_stored(run.device, numbers, out, y);
     } else {
       add_stored(run.device, numbers, out, y);
     }

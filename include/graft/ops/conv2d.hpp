@@ -64,7 +64,14 @@ struct Conv2D {
     std::uint8_t* argmax = nullptr;
     if (at.epilogue.pool && run.keep)
       argmax = run.arena->template take<std::uint8_t>(static_cast<std::size_t>(run.n) * at.out.size());
-    kernel::conv2d_forward(D{}, extents(at.in, run.n), x, at.weights, bias(at.weights, at.in), at.epilogue, y, argmax);
+    const ConvExtents e = extents(at.in, run.n);
+    if constexpr (std::is_base_of_v<Cpu, D>) {
+      T* const packed = at.packed != nullptr && kernel::conv2d_packs<T>(e) ? at.packed : nullptr;
+      if (run.pack && packed != nullptr) kernel::conv2d_pack(Cpu{}, e, at.weights, packed);
+      kernel::conv2d_forward(D{}, e, x, at.weights, bias(at.weights, at.in), at.epilogue, y, argmax, packed);
+    } else {
+      kernel::conv2d_forward(D{}, e, x, at.weights, bias(at.weights, at.in), at.epilogue, y, argmax);
+    }
     return argmax;
   }
 

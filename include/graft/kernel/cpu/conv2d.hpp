@@ -107,13 +107,13 @@ inline ForwardWay forward_way(const ConvExtents& extents, const Epilogue& epilog
 /// See kernel::conv2d_forward. Images are stored as E.
 template <class T, class E>
 void conv2d_gather(const ConvExtents& extents, const E* x, const T* w, const T* b, const Epilogue& epilogue, E* y,
-                   std::uint8_t* argmax) {
+                   std::uint8_t* argmax, const E* packed = nullptr) {
   const ForwardWay way = forward_way(extents, epilogue, Operand<T, E>::unit);
   const ConvExtents& e = way.e;
   const Gather& g = way.g;
   const bool copy = way.copy;
   const bool worth = worth_a_team(e);
-  const E* packed = pack_weights<E>(g, w, worth);
+  if (packed == nullptr) packed = pack_weights<E>(g, w, worth);
   const int panels = e.groups * panel_count<T>(e.oc / e.groups);
   const int og = e.oc / e.groups;
   const std::size_t weight_bytes = static_cast<std::size_t>(g.depth()) * static_cast<std::size_t>(e.oc) * sizeof(E);
@@ -176,10 +176,22 @@ void conv2d_gather(const ConvExtents& extents, const E* x, const T* w, const T* 
 
 /// y = pool(act(conv(x, w) + b)). x: n x h x w x c; w: kh x kw x c/groups x oc; b: oc or null; y: n x oh x ow x oc, or with
 /// e.pool n x oh/2 x ow/2 x oc and argmax (0..3 in row-major order of the window, null in inference) of the same extents.
+/// `packed`: what conv2d_pack() made of w, or null; the result is the same to the bit.
 template <class T>
 void conv2d_forward(Cpu, const ConvExtents& extents, const T* x, const T* w, const T* b, const Epilogue& epilogue, T* y,
-                    std::uint8_t* argmax) {
-  detail::conv2d_gather(extents, x, w, b, epilogue, y, argmax);
+                    std::uint8_t* argmax, const T* packed = nullptr) {
+  detail::conv2d_gather(extents, x, w, b, epilogue, y, argmax, packed);
+}
+
+/// Whether conv2d_pack() has something to gain: weights that take no more room packed.
+template <class T>
+bool conv2d_packs(const ConvExtents& e) {
+  return e.oc / e.groups % lanes<T> == 0;
+}
+/// Weights as conv2d_forward() reads them, as many numbers, for any number of samples.
+template <class T>
+void conv2d_pack(Cpu, const ConvExtents& e, const T* w, T* packed) {
+  detail::pack_weights<T>(detail::forward_way(e, Epilogue{}).g, w, detail::worth_a_team(e), packed);
 }
 
 namespace detail {

@@ -106,17 +106,20 @@ Panel panel_at(const Gather& g, int index) {
   return panel;
 }
 
-/// Weights (HWIO) into panels, in the order in which the passes use them. Into the calling thread's Work::pack_b.
+/// Weights (HWIO) into panels, in the order in which the passes use them; to `packed`, or into the calling thread's
+/// Work::pack_b.
 template <class E, class T>
-const E* pack_weights(const Gather& g, const T* w, bool worth) {
+const E* pack_weights(const Gather& g, const T* w, bool worth, E* packed = nullptr) {
   const int panels = g.groups * panel_count<T>(g.group_out());
   const int cg = g.transposed ? g.group_out() : g.group_in();
   const int oc = g.transposed ? g.in_c : g.out_c;
   const int og = oc / g.groups;
   const int slots = g.passes() * g.kh;  // a slot: the steps of one (pass, ky)
-  E* packed =
-      workspace<E>(Work::pack_b, static_cast<std::size_t>(g.depth()) * static_cast<std::size_t>(padded<T>(g.group_out())) *
-                                     static_cast<std::size_t>(g.groups));
+  if (packed == nullptr) {
+    packed =
+        workspace<E>(Work::pack_b, static_cast<std::size_t>(g.depth()) * static_cast<std::size_t>(padded<T>(g.group_out())) *
+                                       static_cast<std::size_t>(g.groups));
+  }
   parallel_for(
       panels * slots,
       [&](int task) {

@@ -165,8 +165,8 @@ const char* winograd_declines(const ConvExtents& e) {
 /// See conv2d_forward() of Cpu.
 template <class T>
 void conv2d_forward(Winograd<Cpu>, const ConvExtents& e, const T* x, const T* w, const T* b, const Epilogue& epilogue, T* y,
-                    std::uint8_t* argmax) {
-  if (winograd_declines<T>(e) != nullptr) return conv2d_forward(Cpu{}, e, x, w, b, epilogue, y, argmax);
+                    std::uint8_t* argmax, const T* packed = nullptr) {
+  if (winograd_declines<T>(e) != nullptr) return conv2d_forward(Cpu{}, e, x, w, b, epilogue, y, argmax, packed);
   const detail::TileGrid<T> grid(e);
   const auto run = [&](auto taps) {
     const T* kernels = detail::transform_kernels<taps.value>(e.c, e.oc, false, w, true);
