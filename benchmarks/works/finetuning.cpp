@@ -1,5 +1,6 @@
 // W3: DDC on AlexNet, 32 + 32 images, an adaptation layer of 256 (Tzeng et al. 2014): seven layers frozen, all trained, and the
-// frozen layers' output computed before. W4: Inception-v3 frozen through mixed5 (torchvision's Mixed_6c), the rest trained.
+// frozen layers' output computed before. W4: Inception-v3 frozen through mixed5 (torchvision's Mixed_6c), the rest
+// trained. /winograd: with convolutions by tiles.
 #include <graft/models/alexnet.hpp>
 #include <graft/models/inception_v3.hpp>
 
@@ -23,11 +24,11 @@ struct Adapt : Net<Trunk::output, Dense<256>, ReLU> {};
 struct Labels : Net<Adapt::output, Dense<12>> {};
 
 /// One step: cross-entropy on the source's half, 0.25 MMD^2 between both halves' adaptation layers.
-template <class Body, bool cached>
+template <class Body, bool cached, class Device = Cpu>
 class W3 final : public Work {
   Numbers images_{2 * half * Trunk::input.size(), 1};
   std::vector<int> classes_ = cyclic_labels(half, 12);
-  Model<Body> body_;
+  Model<Body, Device> body_;
   Model<Adapt> adapt_;
   Model<Labels> labels_;
   Sgd<float> optimizer_{{.learning_rate = 1e-4, .momentum = 0.9}, body_, adapt_, labels_};
@@ -83,8 +84,11 @@ using Tuned = TrainFromNamed<WithHead<Cut<Inception, "avg_pool">, Named<"head", 
 void add_finetuning(Makers& makers) {
   makers["W3/frozen"] = [] { return std::make_unique<W3<Frozen, false>>(); };
   makers["W3/all"] = [] { return std::make_unique<W3<All, false>>(); };
+  makers["W3/frozen/winograd"] = [] { return std::make_unique<W3<Frozen, false, Winograd<Cpu>>>(); };
+  makers["W3/all/winograd"] = [] { return std::make_unique<W3<All, false, Winograd<Cpu>>>(); };
   makers["W3/cached"] = [] { return std::make_unique<W3<Frozen, true>>(); };
   makers["W4"] = [] { return std::make_unique<Training<Tuned>>(16); };
+  makers["W4/winograd"] = [] { return std::make_unique<Training<Tuned, Winograd<Cpu>>>(16); };
 }
 
 }  // namespace works
