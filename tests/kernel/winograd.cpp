@@ -121,7 +121,7 @@ TEST_CASE("convolution by tiles gives the same bits on any number of threads", "
 }
 
 TEST_CASE("what is not wanted of the gradient by tiles may be null, and the rest is the same", "[winograd]") {
-  for (const std::size_t which : {0, 3, 14}) {
+  for (const std::size_t which : {std::size_t{0}, std::size_t{3}, std::size_t{14}}) {
     const Case& k = tiled_cases()[which];
     INFO(k.name);
     const Inputs<float> in(k);

@@ -88,12 +88,12 @@ GRAFT_INLINE void write(Vec<T> x, T* p) {
   x.store(p);
 }
 GRAFT_INLINE Vec<float> read(const bf16* p) {
-#ifdef __AVX512F__
+#if defined(__AVX512F__) && !defined(GRAFT_NO_SIMD)
   if constexpr (lanes<float> == 16) {
     const __m512i wide = _mm512_maskz_cvtepu16_epi32(0xFFFF, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
     return {Vec<float>::Batch(_mm512_castsi512_ps(_mm512_maskz_slli_epi32(0xFFFF, wide, 16)))};
   }
-#elif defined(__AVX2__)
+#elif defined(__AVX2__) && !defined(GRAFT_NO_SIMD)
   if constexpr (lanes<float> == 8) {
     const __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
     return {Vec<float>::Batch(_mm256_castsi256_ps(_mm256_slli_epi32(wide, 16)))};
@@ -104,7 +104,7 @@ GRAFT_INLINE Vec<float> read(const bf16* p) {
   return Vec<float>::load(numbers);
 }
 GRAFT_INLINE void write(Vec<float> x, bf16* p) {
-#if defined(__AVX512F__) && defined(__AVX512BF16__)
+#if defined(__AVX512F__) && defined(__AVX512BF16__) && !defined(GRAFT_NO_SIMD)
   if constexpr (lanes<float> == 16) {
     const __m256bh half = _mm512_cvtneps_pbh(x.value);
     __builtin_memcpy(static_cast<void*>(p), &half, sizeof(half));
@@ -128,7 +128,7 @@ bool goes_past_caches(std::size_t bytes, const T* out, int channels) {
 /// Stores a vector, past the caches where the machine can.
 template <class T>
 GRAFT_INLINE void store_past(Vec<T> x, T* to) {
-#ifdef __AVX512F__
+#if defined(__AVX512F__) && !defined(GRAFT_NO_SIMD)
   if constexpr (sizeof(x) == 64 && std::is_same_v<T, float>) return _mm512_stream_ps(to, x.value);
   if constexpr (sizeof(x) == 64 && std::is_same_v<T, double>) return _mm512_stream_pd(to, x.value);
 #endif
@@ -136,7 +136,7 @@ GRAFT_INLINE void store_past(Vec<T> x, T* to) {
 }
 /// After store_past(), before other threads may read: nothing else orders such stores.
 inline void order_stores_past() {
-#ifdef __AVX512F__
+#if defined(__AVX512F__) && !defined(GRAFT_NO_SIMD)
   _mm_sfence();
 #endif
 }
@@ -144,7 +144,7 @@ inline void order_stores_past() {
 /// A vector of whole numbers from 0 to 255, to and from bytes.
 template <class T>
 GRAFT_INLINE void store_bytes(Vec<T> x, std::uint8_t* to) {
-#ifdef __AVX512F__
+#if defined(__AVX512F__) && !defined(GRAFT_NO_SIMD)
   if constexpr (std::is_same_v<T, float> && lanes<T> == 16) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to),
                      _mm512_maskz_cvtepi32_epi8(0xFFFF, _mm512_maskz_cvttps_epi32(0xFFFF, x.value)));
@@ -157,7 +157,7 @@ GRAFT_INLINE void store_bytes(Vec<T> x, std::uint8_t* to) {
 }
 template <class T>
 GRAFT_INLINE Vec<T> load_bytes(const std::uint8_t* from) {
-#ifdef __AVX512F__
+#if defined(__AVX512F__) && !defined(GRAFT_NO_SIMD)
   if constexpr (std::is_same_v<T, float> && lanes<T> == 16) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
     return {typename Vec<T>::Batch(_mm512_maskz_cvtepi32_ps(0xFFFF, _mm512_maskz_cvtepu8_epi32(0xFFFF, bytes)))};
@@ -179,7 +179,7 @@ GRAFT_INLINE void keep_in_register([[maybe_unused]] Vec<T>& x) {
 }
 
 /// Registers that hold vectors.
-#ifdef __AVX512F__
+#if defined(__AVX512F__) && !defined(GRAFT_NO_SIMD)
 inline constexpr int vector_registers = 32;
 #else
 inline constexpr int vector_registers = 16;
