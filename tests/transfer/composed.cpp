@@ -132,19 +132,45 @@ TEST_CASE("FixMatch labels by the clean view and believes what is sure", "[trans
   const auto loss = part.loss(tape, step, means);
   // -log softmax(0, 1)[0], of one row of two, with weight 2
   CHECK(loss.value() == Approx(2.0 * std::log(1.0 + std::exp(1.0)) / 2.0).epsilon(1e-6));
+  // A source of class 1 alone: aligned to it, both rows are surely 1.
+  part::SureLabels aligned{body, head, {.confidence = 0.9, .align = 0.01}};
+  CHECK(aligned.loss(tape, step, means).value() == Approx(std::log(1.0 + std::exp(-1.0))).epsilon(1e-6));
 }
 
-TEST_CASE("a run with averaged weights that was stopped goes on as if it had not been", "[transfer]") {
+TEST_CASE("alignment multiplies guesses by the source's share over what was guessed before", "[transfer]") {
+  DistributionAlignment<double> align(2, 0.5);
+  const int labels[] = {0};
+  const double p[] = {0.8, 0.2, 0.6, 0.4};
+  // shares 1/4 + 1/2 and 1/4; means 1/4 + 0.7 / 2 and 1/4 + 0.3 / 2: factors 5/4 and 5/8
+  const double* q = align(labels, 1, p, 2);
+  CHECK(q[0] == Approx(8.0 / 9.0));
+  CHECK(q[1] == Approx(1.0 / 9.0));
+  CHECK(q[2] == Approx(0.75));
+  CHECK(q[3] == Approx(0.25));
+  // again: shares 3/8 + 1/2 and 1/8; means 0.65 and 0.35
+  q = align(labels, 1, p, 2);
+  CHECK(q[2] / q[3] == Approx(1.5 * (0.875 / 0.65) / (0.125 / 0.35)));
+  // A class without probability stays without, however long.
+  const double one[] = {1.0, 0.0};
+  for (int i = 0; i < 3000; ++i) q = align(labels, 1, one, 1);
+  CHECK(q[0] == 1.0);
+  CHECK(q[1] == 0.0);
+}
+
+TEST_CASE("a run with averages that was stopped goes on as if it had not been", "[transfer]") {
   const toy::Problem problem = toy::moved();
   const Scratch scratch;
-  const auto run = [&](bool stop) {
+  const auto run = [&](auto&& make, bool stop) {
+    std::vector<double> state;
     const auto fit = [&](Nets& nets, bool resume, auto... callbacks) {
       FitOptions options = shaken(problem, 4);
       options.target_test.reset();
       options.checkpoint = scratch / (stop ? "a" : "b");
       options.resume = resume;
-      MeanTeacher method{nets.features, nets.labels, nets.other_features, nets.other_labels};
+      auto method = make(nets);
       method.fit(problem.source, problem.target.without_labels(), options, callbacks...);
+      state.assign(nets.other_features.values().begin(), nets.other_features.values().end());
+      method.for_each_state([&](const std::string&, const double* x, std::size_t n) { state.insert(state.end(), x, x + n); });
     };
     struct Stop {
       void on_epoch(const EpochInfo& info) {
@@ -154,9 +180,16 @@ TEST_CASE("a run with averaged weights that was stopped goes on as if it had not
     Nets first, second;
     if (stop) CHECK_THROWS_AS(fit(first, false, Stop{}), int);
     fit(second, stop);
-    return numbers(second.other_features);
+    return state;
   };
-  CHECK(run(false) == run(true));
+  const auto teacher = [](Nets& n) { return MeanTeacher{n.features, n.labels, n.other_features, n.other_labels}; };
+  const auto aligned = [](Nets& n) {
+    return Best{n.features, n.labels, n.domains, n.other_features, n.other_labels, {.align = 0.9}};
+  };
+  CHECK(run(teacher, false) == run(teacher, true));
+  const auto whole = run(aligned, false);
+  CHECK(whole.size() == toy::Body::parameter_count + 4);
+  CHECK(whole == run(aligned, true));
 }
 
 TEST_CASE("Vat: the perturbation of a linear classifier is along the difference of its weights, and as long as said",

@@ -236,6 +236,8 @@ class Adaptation {
       optimizer.for_each_state(
           [&](const std::string& name, auto* data, std::size_t size) { file.add(prefix + name, data, size); });
     });
+    const auto add = [&](const std::string& name, auto* data, std::size_t size) { file.add(name, data, size); };
+    if constexpr (requires { method_.for_each_state(add); }) method_.for_each_state(add);
   }
   void load(CheckpointReader& file) {
     std::apply([&](auto&... model) { (load_model(file, model), ...); }, method_.models());
@@ -245,6 +247,8 @@ class Adaptation {
       optimizer.for_each_state(
           [&](const std::string& name, auto* data, std::size_t size) { file.get(prefix + name, data, size); });
     });
+    const auto get = [&](const std::string& name, auto* data, std::size_t size) { file.get(name, data, size); };
+    if constexpr (requires { method_.for_each_state(get); }) method_.for_each_state(get);
   }
 
  private:

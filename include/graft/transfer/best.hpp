@@ -10,6 +10,7 @@ struct BestOptions {
   DannLambda lambda{.high = 0.3};
   double confidence = 0.8;
   Growing pseudo{2.0};   ///< weight of the target's pseudo-labels
+  double align = 0.0;    ///< FixMatchOptions::align
   double decay = 0.999;  ///< of the averaged weights
   Recipe recipe{.rate = {.mu0 = 0.03}};
 };
@@ -42,7 +43,8 @@ class Best : public Composed<Body, LabelHead, part::Dann<DomainHead>, part::Sure
       : Composed<Body, LabelHead, part::Dann<DomainHead>, part::SureLabels<Body, LabelHead>,
                  part::WeightAverage<Body, LabelHead>>(
             features, labels, options.recipe, part::Dann<DomainHead>(domains, options.lambda),
-            part::SureLabels<Body, LabelHead>(features, labels, {.confidence = options.confidence, .lambda = options.pseudo}),
+            part::SureLabels<Body, LabelHead>(
+                features, labels, {.confidence = options.confidence, .lambda = options.pseudo, .align = options.align}),
             part::WeightAverage<Body, LabelHead>(average_features, average_labels, options.decay)) {}
 };
 

@@ -38,6 +38,7 @@ struct Step {
 ///   void after_step(step, body, label_head)
 ///   auto classifier()                         what is scored and used in the end, in place of body and label head
 ///   void report(double progress, Row&) const
+///   void for_each_state(f)                    f(name, numbers, count) for what else checkpoints save of it
 template <class Body, class LabelHead, class... Parts>
 class Composed : public Method<Composed<Body, LabelHead, Parts...>, Body, LabelHead> {
  public:
@@ -85,6 +86,12 @@ class Composed : public Method<Composed<Body, LabelHead, Parts...>, Body, LabelH
         parts_);
   }
   auto classifier() { return classifier_of<0>(); }
+  template <class F>
+  void for_each_state(F&& f) {
+    for_each([&](auto& part) {
+      if constexpr (requires { part.for_each_state(f); }) part.for_each_state(f);
+    });
+  }
   void report(double progress, Row& row) const {
     std::apply(
         [&](const auto&... part) {

@@ -4,6 +4,7 @@
 /// target as the unlabelled part.
 #include "graft/config.hpp"
 #include "graft/loss/consistency.hpp"
+#include "graft/transfer/distribution_alignment.hpp"
 #include "graft/transfer/guesses.hpp"
 #include "graft/transfer/parts.hpp"
 
@@ -15,6 +16,9 @@ GRAFT_BEGIN
 struct FixMatchOptions {
   double confidence = 0.95;  ///< tau: a label below this probability is not believed
   Growing lambda{1.0};       ///< lambda_u, of the believed labels' loss
+  /// Above 0: guesses are aligned (DistributionAlignment) before they are believed, with means that remember about
+  /// 1 / (1 - align) steps. FixMatch has none.
+  double align = 0.0;
   Recipe recipe{};
 };
 
@@ -55,11 +59,13 @@ class SureLabels {
  public:
   static constexpr bool sees_clean_target = true;
   SureLabels(Body& features, LabelHead& labels, const FixMatchOptions& options = {})
-      : clean_(features, labels), options_(options) {}
+      : clean_(features, labels), options_(options), alignment_(LabelHead::output.c, options.align) {}
   template <class S>
   Loss<T> loss(Tape<T>&, const S& step, Means& means) {
     constexpr int classes = LabelHead::output.c;
     const T* p = clean_(step.batch);
+    if (options_.align > 0.0)
+      p = alignment_(step.batch.class_labels().data, step.batch.source_count, p, step.batch.target_count);
     labels_.resize(static_cast<std::size_t>(step.batch.target_count));
     for (int& label : labels_) {
       label = argmax(p, classes);
@@ -72,11 +78,16 @@ class SureLabels {
     means.add("believed", 1.0 - static_cast<double>(none) / static_cast<double>(labels_.size()));
     return options_.lambda(step.progress) * loss;
   }
+  template <class F>
+  void for_each_state(F&& f) {
+    if (options_.align > 0.0) alignment_.for_each_state(f);
+  }
 
  private:
   CleanTarget<Body, LabelHead> clean_;
   FixMatchOptions options_;
   std::vector<int> labels_;
+  DistributionAlignment<T> alignment_;
 };
 
 }  // namespace part
