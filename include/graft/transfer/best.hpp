@@ -1,6 +1,7 @@
 #pragma once
 /// \file best.hpp  What served best of all that is here, as a preset: images normalised one by one, augmentation of both
-/// domains, a domain head behind a reversed gradient, labels by the clean view, averaged weights.
+/// domains, a domain head behind a reversed gradient, labels by the clean view that are aligned with the source's classes,
+/// averaged weights.
 #include "graft/config.hpp"
 #include "graft/transfer/fix_match.hpp"
 
@@ -10,7 +11,7 @@ struct BestOptions {
   DannLambda lambda{.high = 0.3};
   double confidence = 0.8;
   Growing pseudo{2.0};   ///< weight of the target's pseudo-labels
-  double align = 0.0;    ///< FixMatchOptions::align
+  double align = 0.99;   ///< FixMatchOptions::align
   double decay = 0.999;  ///< of the averaged weights
   Recipe recipe{.rate = {.mu0 = 0.03}};
 };

@@ -26,7 +26,10 @@ class DistributionAlignment {
       share_[c] *= keep_;
       mean_[c] *= keep_;
     }
-    for (int i = 0; i < labelled; ++i) share_[static_cast<std::size_t>(labels[i])] += take / labelled;
+    for (int i = 0; i < labelled; ++i) {
+      const std::size_t label = static_cast<std::size_t>(labels[i]);
+      if (label < classes) share_[label] += take / labelled;  // of others cross_entropy tells
+    }
     for (std::size_t i = 0; i < n * classes; ++i) mean_[i % classes] += take / rows * static_cast<double>(p[i]);
     aligned_.resize(n * classes);
     for (std::size_t row = 0; row < n; ++row, p += classes) {
