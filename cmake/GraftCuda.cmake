@@ -20,8 +20,8 @@ endif()
 find_package(CUDAToolkit REQUIRED)
 
 set(folder ${CMAKE_CURRENT_SOURCE_DIR}/include/graft/kernel/cuda)
-add_library(graft_cuda STATIC ${folder}/layers.cu ${folder}/domains.cu ${folder}/losses.cu ${folder}/products.cu ${folder}/rounded.cu
-            ${folder}/runtime.cu ${folder}/steps.cu)
+add_library(graft_cuda STATIC ${folder}/blas.cu ${folder}/dnn.cu ${folder}/layers.cu ${folder}/domains.cu ${folder}/losses.cu
+            ${folder}/products.cu ${folder}/rounded.cu ${folder}/runtime.cu ${folder}/steps.cu)
 add_library(graft::cuda ALIAS graft_cuda)
 set_target_properties(graft_cuda PROPERTIES EXPORT_NAME cuda POSITION_INDEPENDENT_CODE ON)
 set_property(TARGET graft_cuda PROPERTY CUDA_STANDARD) # given below: CMake does not know that new compilers of CUDA have C++20
@@ -31,4 +31,30 @@ target_compile_definitions(graft_cuda PRIVATE "GRAFT_CUDA_ARCHITECTURES=\"${name
 target_compile_options(graft_cuda PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20 --expt-relaxed-constexpr -Xcompiler=-Wall,-Wextra>
                                           $<$<AND:$<COMPILE_LANGUAGE:CUDA>,$<CONFIG:Release>>:-O3>)
 target_link_libraries(graft_cuda PUBLIC CUDA::cudart_static INTERFACE graft)
+
+# NVIDIA's libraries, for large products and convolutions: each is used where it is found, and nothing needs them.
+option(GRAFT_CUBLASLT "Let cuBLASLt make large products, where it is found" ON)
+option(GRAFT_CUDNN "Let cuDNN 9 make large convolutions, where it is found" ON)
+set(GRAFT_CUDA_NEEDS "") # what an installation's users have to find, too
+if(GRAFT_CUBLASLT AND TARGET CUDA::cublasLt)
+  target_compile_definitions(graft_cuda PRIVATE GRAFT_CUBLASLT)
+  target_link_libraries(graft_cuda PUBLIC CUDA::cublasLt)
+  list(APPEND GRAFT_CUDA_NEEDS cublasLt)
+endif()
+find_path(GRAFT_CUDNN_INCLUDE cudnn.h HINTS ${CUDAToolkit_INCLUDE_DIRS} ENV CUDNN_PATH PATH_SUFFIXES include)
+find_library(GRAFT_CUDNN_LIBRARY cudnn HINTS ${CUDAToolkit_LIBRARY_DIR} ENV CUDNN_PATH PATH_SUFFIXES lib lib64)
+if(GRAFT_CUDNN AND GRAFT_CUDNN_INCLUDE AND GRAFT_CUDNN_LIBRARY)
+  if(EXISTS ${GRAFT_CUDNN_INCLUDE}/cudnn_version.h)
+    file(STRINGS ${GRAFT_CUDNN_INCLUDE}/cudnn_version.h version REGEX "define CUDNN_MAJOR")
+  endif()
+  if("${version}" MATCHES "CUDNN_MAJOR +([0-9]+)" AND NOT CMAKE_MATCH_1 LESS 9)
+    target_compile_definitions(graft_cuda PRIVATE GRAFT_CUDNN)
+    target_include_directories(graft_cuda SYSTEM PRIVATE ${GRAFT_CUDNN_INCLUDE})
+    target_link_libraries(graft_cuda PUBLIC $<BUILD_INTERFACE:${GRAFT_CUDNN_LIBRARY}>)
+    list(APPEND GRAFT_CUDA_NEEDS cudnn)
+  else()
+    message(STATUS "graft: cuDNN is older than 9 and not used; graft's own kernels take all convolutions")
+  endif()
+endif()
+message(STATUS "graft: CUDA libraries in use: ${GRAFT_CUDA_NEEDS}")
 install(TARGETS graft_cuda ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})

@@ -132,7 +132,7 @@ class Training:
 def inception():
     import torchvision
     mean = F.avg_pool2d
-    torchvision.models.inception.F.avg_pool2d = lambda *a, **k: mean(*a, count_include_pad=False, **k)
+    torchvision.models.inception.F.avg_pool2d = lambda *a, **k: mean(*a, **{**k, "count_include_pad": False})
     whole = torchvision.models.inception_v3(aux_logits=False, init_weights=False)
     whole.fc = nn.Linear(2048, 12)
     start_deep(whole)

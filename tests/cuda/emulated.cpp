@@ -1,6 +1,11 @@
 // The library graft::cuda for the processor: its very sources on the emulation.
-#include "cuda/emulate.hpp"
+#define GRAFT_CUBLASLT 1
+#define GRAFT_CUDNN 1
+#include "cuda/emulated_blas.hpp"
+#include "cuda/emulated_dnn.hpp"
 
+#include "graft/kernel/cuda/blas.cu"
+#include "graft/kernel/cuda/dnn.cu"
 #include "graft/kernel/cuda/domains.cu"
 #include "graft/kernel/cuda/layers.cu"
 #include "graft/kernel/cuda/losses.cu"

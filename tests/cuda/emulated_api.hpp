@@ -30,7 +30,7 @@ struct Device {
   cudaError_t fault = cudaSuccess;
   int count = 1;
   int major = 9, minor = 0;
-  bool makes_graphs = true;
+  bool makes_graphs = true, captures = true, changes_captures = true;
   std::size_t total = std::size_t{1} << 32, used = 0;
 };
 inline Device device;

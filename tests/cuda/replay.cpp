@@ -1,53 +1,10 @@
 // Rows of launches that are played as graphs: the same numbers as launch by launch, whatever changes between two steps.
-#include "cuda/device.hpp"
-#include "cuda/emulated_api.hpp"
-#include "graft/kernel/cuda/optimizers.hpp"
-#include "graft/kernel/cuda/vectors.hpp"
-
-#include <thread>
+#include "cuda/replayed.hpp"
 
 namespace test_replay {
 using namespace graft;
+using namespace replayed;
 using device::Array;
-
-namespace {
-
-/// y = 2 (y + scale x) + count a step, in five launches, x from the host.
-struct Steps {
-  Array<float> x{1000, 0.0f}, y{1000, 1.0f}, one{1000, 1.0f};
-  std::vector<float> expected = std::vector<float>(1000, 1.0f);
-  int count = 0;
-  void step(float scale, std::size_t size = 1000) {
-    ++count;
-    std::vector<float> rows(size);
-    for (std::size_t i = 0; i < size; ++i) rows[i] = static_cast<float>(i % 7) + static_cast<float>(count);
-    cuda::upload(Cuda{}, size * sizeof(float), rows.data(), x.data());
-    cuda::add_scaled(Cuda{}, size, scale, x.data(), y.data());
-    cuda::scale_by(Cuda{}, size, 2.0f, y.data());
-    cuda::add_scaled(Cuda{}, size, static_cast<float>(count), one.data(), y.data());
-    cuda::scale_by(Cuda{}, size, 0.25f, y.data());
-    cuda::submit();
-    for (std::size_t i = 0; i < size; ++i)
-      expected[i] = 0.25f * (2.0f * (expected[i] + scale * rows[i]) + static_cast<float>(count));
-    std::fill(rows.begin(), rows.end(), 1e30f);  // the host's copy is free again
-  }
-};
-
-/// What has been counted since this was made.
-struct Counted {
-  cuda::Replays before = cuda::replays();
-  [[nodiscard]] std::uint64_t graphs() const { return cuda::replays().graphs - before.graphs; }
-  [[nodiscard]] std::uint64_t replays() const { return cuda::replays().replays - before.replays; }
-  [[nodiscard]] std::uint64_t changed() const { return cuda::replays().changed - before.changed; }
-};
-
-/// On a stream of its own, which has seen nothing.
-template <class F>
-void on_new_thread(const F& f) {
-  std::thread(f).join();
-}
-
-}  // namespace
 
 TEST_CASE("cuda graphs: steps whose scalars and rows change give what single launches give", "[late]") {
   on_new_thread([] {
@@ -138,37 +95,6 @@ TEST_CASE("cuda graphs: many uploads in flight keep their rows apart", "[late]")
     cuda::submit();
   }
   CHECK(total.get() == std::vector<float>(8, 190.0f));
-}
-
-TEST_CASE("cuda graphs: a driver that makes none launches one by one") {
-  on_new_thread([] {
-    const emulate::Device before = emulate::device;
-    emulate::device.makes_graphs = false;
-    const Counted counted;
-    Steps steps;
-    for (int i = 0; i < 4; ++i) steps.step(0.5f);
-    CHECK(steps.y.get() == steps.expected);
-    CHECK(counted.graphs() == 0);
-    emulate::device.makes_graphs = before.makes_graphs;
-  });
-}
-
-TEST_CASE("cuda graphs: after a failure the next step is whole") {
-  const emulate::Device before = emulate::device;
-  Steps steps;
-  for (int i = 0; i < 3; ++i) steps.step(0.5f);
-  steps.y.get();
-  emulate::device.fault = cudaErrorIllegalAddress;
-  cuda::scale_by(Cuda{}, 1000, 2.0f, steps.y.data());
-  CHECK_THROWS_WITH(cuda::submit(), Catch::Matchers::Contains("scale_by failed"));
-  for (int i = 0; i < 3; ++i) steps.step(0.5f);
-  CHECK(steps.y.get() == steps.expected);
-  cuda::scale_by(Cuda{}, 1000, 2.0f, steps.y.data());
-  emulate::device.fault = cudaErrorIllegalAddress;
-  { Array<float> given_back(8, 1.0f); }  // may not throw
-  CHECK_THROWS_WITH(cuda::synchronize(), Catch::Matchers::Contains("scale_by failed"));
-  cuda::synchronize();
-  emulate::device.fault = before.fault;
 }
 
 }  // namespace test_replay

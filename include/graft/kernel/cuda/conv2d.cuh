@@ -1,7 +1,7 @@
 #pragma once
 /// \file conv2d.cuh  2-D convolution on NHWC as implicit products on the tile of product.cuh: no im2col buffer; bias,
-/// activation and 2x2 max-pool in the write-back.
-#include "graft/kernel/cuda/gemm.cuh"
+/// activation and 2x2 max-pool in the write-back. Large ones go to NVIDIA's libraries first (conv_library.cuh).
+#include "graft/kernel/cuda/conv_library.cuh"
 
 GRAFT_CUDA_BEGIN
 namespace detail {
@@ -152,32 +152,6 @@ struct WriteConv {  ///< y = act(sum + b)
   }
 };
 template <class T>
-struct WritePooled {  ///< y = max of the four; the first of equal numbers wins, and a NaN over all
-  T* y;
-  std::uint8_t* argmax;
-  const T* b;
-  int oc, og;
-  Bend<T> act;
-  __device__ void operator()(int group, int m, int n, const T (&four)[4]) const {
-    const int channel = group * og + n;
-    const T shift = b != nullptr ? b[channel] : T{0};
-    const bool before = act.falls();
-    T best{0};
-    int which = 0;
-    for (int r = 0; r < 4; ++r) {
-      T z = four[r] + shift;
-      if (before) z = act(z);
-      if (r == 0 || z > best || (z != z && best == best)) {
-        best = z;
-        which = r;
-      }
-    }
-    const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(m / 4) * oc + channel;
-    y[at] = before ? best : act(best);
-    if (argmax != nullptr) argmax[at] = static_cast<std::uint8_t>(which);
-  }
-};
-template <class T>
 struct WritePlain {  ///< to = sum, or to += sum
   T* to;
   int lines, width, each;
@@ -211,14 +185,13 @@ struct Unpool {
   }
 };
 
-inline int pixels_of(const ConvExtents& e) { return e.n * e.oh * e.ow; }
-
 template <class How, class T>
 void conv2d_forward_by(const ConvExtents& e, const T* x, const T* w, const T* b, const Epilogue& epilogue, T* y,
                        std::uint8_t* argmax) {
   const int channels = e.c / e.groups, og = e.oc / e.groups, depth = e.kh * e.kw * channels;
   const Columns<T> weights{w, e.oc, og};
   const Bend<T> act(epilogue);
+  if (forward_by_library<How>(e, x, w, b, epilogue, y, argmax)) return;
   if (epilogue.pool) {
     const int lines = e.n * (e.oh / 2) * (e.ow / 2) * 4;
     product<How>("conv2d_forward", e.groups, lines, og, depth, Windows<T, true, false>{e, x, lines, channels}, weights,
@@ -244,11 +217,11 @@ void conv2d_backward_by(const ConvExtents& e, const T* x, const T* w, const T* y
     mask_gradient(epilogue, outputs, y, dy);
   }
   if (db != nullptr) add_bias_gradient(pixels, e.oc, own, db);
-  if (dw != nullptr) {
+  if (dw != nullptr && !weights_by_library<How>(e, x, own, dw)) {
     product<How>("conv2d_backward of the weights", e.groups, depth, og, pixels, Windows<T, false, true>{e, x, depth, channels},
                  Columns<T>{own, e.oc, og}, WritePlain<T>{dw, depth, e.oc, og, true});
   }
-  if (dx != nullptr) {
+  if (dx != nullptr && !data_by_library<How>(e, w, own, dx)) {
     const int lines = e.n * e.h * e.w;
     product<How>("conv2d_backward of the data", e.groups, lines, channels, e.kh * e.kw * og, Sources<T>{e, own, lines},
                  Turned<T>{w, channels, e.oc, og}, WritePlain<T>{dx, lines, e.c, channels, false});

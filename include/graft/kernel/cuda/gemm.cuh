@@ -2,6 +2,7 @@
 /// \file gemm.cuh  The general matrix product and fully connected layers: kernel/cpu/{gemm,dense}.hpp on the GPU.
 #include "graft/kernel/cuda/epilogue.cuh"
 #include "graft/kernel/cuda/layers.hpp"
+#include "graft/kernel/cuda/libraries.cuh"
 #include "graft/kernel/cuda/product.cuh"
 #include "graft/kernel/cuda/reduce.cuh"
 
@@ -82,10 +83,17 @@ void add_bias_gradient(std::ptrdiff_t rows, int c, const T* dy, T* db) {
   column_sums("the bias' gradient", rows, c, RowTerm<T>{dy, c}, AddFirst<T>{db});
 }
 
+/// Whether a library has How's arithmetic: float's.
+template <class How>
+inline constexpr bool in_libraries = requires { How::arithmetic; };
+
 /// gemm(), the products made by How.
 template <class How, class T>
 void gemm_by(bool ta, bool tb, int m, int n, int k, T alpha, const T* a, std::ptrdiff_t lda, const T* b, std::ptrdiff_t ldb,
              T beta, T* c, std::ptrdiff_t ldc) {
+  if constexpr (in_libraries<How>) {
+    if (product_by_library({ta, tb, m, n, k, lda, ldb, ldc, How::arithmetic}, alpha, a, b, beta, nullptr, c)) return;
+  }
   const Scatter<T> out{c, ldc, alpha, beta, m};
   const int steps = alpha == T{0} || k < 0 ? 0 : k;
   const auto with = [&](auto left, auto right) {
@@ -100,8 +108,29 @@ void gemm_by(bool ta, bool tb, int m, int n, int k, T alpha, const T* a, std::pt
   }
 }
 
+/// y[i] = act(y[i]), where a library has written sums with their bias.
+template <class T>
+struct Bent {
+  T* y;
+  Bend<T> act;
+  __device__ void operator()(std::ptrdiff_t i) const { y[i] = act(y[i]); }
+};
+
+/// y (n x out) = act(x w + b) by a library, or false.
+template <class How, class T>
+bool dense_by_library(int n, int in, int out, const T* x, const T* w, const T* b, const Epilogue& epilogue, T* y) {
+  if constexpr (in_libraries<How>) {
+    if (!product_by_library({false, false, n, out, in, in, out, out, How::arithmetic}, 1.0f, x, w, 0.0f, b, y)) return false;
+    if (epilogue.act != Act::none)
+      each("an activation", static_cast<std::ptrdiff_t>(n) * out, Bent<T>{y, Bend<T>(epilogue)});
+    return true;
+  }
+  return false;
+}
+
 template <class How, class T>
 void dense_forward_by(int n, int in, int out, const T* x, const T* w, const T* b, const Epilogue& epilogue, T* y) {
+  if (dense_by_library<How>(n, in, out, x, w, b, epilogue, y)) return;
   product<How>("dense_forward", 1, n, out, in, Rows<T, false>{x, in, n}, Rows<T, true>{w, out, out},
                BiasAct<T>{y, b, n, out, Bend<T>(epilogue)});
 }

@@ -3,10 +3,9 @@
 /// from wherever they lie, out fused. A block has tile_m x tile_n results, a thread m_each x n_each of them in registers; steps
 /// of k pass through two buffers of shared memory. Where there are few blocks k is cut into fixed chunks, summed in order by a
 /// second kernel. How a product is cut depends on its extents only.
-///
-/// The one place where a vendor's library would step in: product() is told what it multiplies by the types of a and b, and a
-/// plain one (Rows in gemm.cuh) could go to cuBLASLt from here.
+/// Large plain products and convolutions go to NVIDIA's libraries before they come here, where the build has them.
 #include "graft/kernel/cuda/launch.cuh"
+#include "graft/kernel/cuda/libraries.cuh"
 
 #include <cstdint>
 #include <type_traits>
@@ -26,12 +25,19 @@ struct Tile {
   static constexpr int loads_a = m * depth / threads, loads_b = n * depth / threads;
   static_assert(m * depth % threads == 0 && n * depth % threads == 0 && me % 4 == 0);
 };
-/// How a product is made: in its numbers' own precision. rounded_product.cuh has others.
+/// How a product is made: in its numbers' own precision. rounded_product.cuh has others. `arithmetic`: a library's name for it.
 template <class T>
 struct Exact {
   using Number = T;
   using Large = Tile<T, 128, 64, 8, 4>;
   using Small = Tile<T, 64, 32, 4, 4>;
+};
+template <>
+struct Exact<float> {
+  using Number = float;
+  using Large = Tile<float, 128, 64, 8, 4>;
+  using Small = Tile<float, 64, 32, 4, 4>;
+  static constexpr Arithmetic arithmetic = Arithmetic::full;
 };
 
 struct ProductExtents {

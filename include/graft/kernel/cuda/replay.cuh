@@ -108,6 +108,7 @@ class Player {
   Player& operator=(const Player&) = delete;
   ~Player() {
     for (const auto& graph : graphs_) release(*graph);
+    if (aside_ != nullptr) cudaStreamDestroy(aside_);
   }
 
   void play(Sequence& asked, cudaStream_t on, Replays& told) {
@@ -116,11 +117,15 @@ class Player {
       const std::uint64_t structure = asked.structure();
       Graph* graph = find(structure, asked);
       if (graph == nullptr && seen_before(structure)) graph = build(structure, asked, on, told);
-      if (graph != nullptr) return replay(*graph, asked, on, told);
+      if (graph != nullptr && replay(*graph, asked, on, told)) return;
     }
     for (std::size_t i = 0; i < asked.size(); ++i) {
       const Launch& l = asked[i];
-      expect(l.name, cudaLaunchKernel(l.kernel, l.grid, dim3(l.threads), asked.pointers(i), 0, on));
+      if (l.outside == nullptr) {
+        expect(l.name, cudaLaunchKernel(l.kernel, l.grid, dim3(l.threads), asked.pointers(i), 0, on));
+      } else if (const char* said = l.outside->run(on, asked.pointers(i)); said != nullptr) {
+        fail("cuda: ", l.name, " failed: ", said, "; GRAFT_CUDA_LIBRARIES=0 in the environment does without the library.");
+      }
     }
   }
 
@@ -144,6 +149,48 @@ class Player {
   static void release(Graph& graph) {
     if (graph.executable != nullptr) cudaGraphExecDestroy(graph.executable);
     if (graph.graph != nullptr) cudaGraphDestroy(graph.graph);
+  }
+
+  /// What a library does for launch i, as a graph of its own.
+  cudaError_t capture(Sequence& asked, std::size_t i, cudaGraph_t* made) {
+    if (aside_ == nullptr) {
+      const cudaError_t error = cudaStreamCreateWithFlags(&aside_, cudaStreamNonBlocking);
+      if (error != cudaSuccess) return error;
+    }
+    cudaError_t error = cudaStreamBeginCapture(aside_, cudaStreamCaptureModeThreadLocal);
+    if (error != cudaSuccess) return error;
+    const char* said = asked[i].outside->run(aside_, asked.pointers(i));
+    error = cudaStreamEndCapture(aside_, made);
+    return said != nullptr && error == cudaSuccess ? cudaErrorNotSupported : error;
+  }
+  cudaError_t add_node(Graph& to, Sequence& asked, std::size_t i) {
+    const cudaGraphNode_t* const after = i > 0 ? &to.nodes[i - 1] : nullptr;
+    const std::size_t count = i > 0 ? 1 : 0;
+    if (asked[i].outside == nullptr) {
+      const cudaKernelNodeParams p = parameters(asked, i);
+      return cudaGraphAddKernelNode(&to.nodes[i], to.graph, after, count, &p);
+    }
+    cudaGraph_t inner = nullptr;
+    cudaError_t error = capture(asked, i, &inner);
+    if (error == cudaSuccess) error = cudaGraphAddChildGraphNode(&to.nodes[i], to.graph, after, count, inner);  // a copy
+    if (inner != nullptr) cudaGraphDestroy(inner);
+    return error;
+  }
+  cudaError_t change_node(Graph& of, Sequence& asked, std::size_t i) {
+    if (asked[i].outside == nullptr) {
+      const cudaKernelNodeParams p = parameters(asked, i);
+      return cudaGraphExecKernelNodeSetParams(of.executable, of.nodes[i], &p);
+    }
+    cudaGraph_t inner = nullptr;
+    cudaError_t error = capture(asked, i, &inner);
+    if (error == cudaSuccess) error = cudaGraphExecChildGraphNodeSetParams(of.executable, of.nodes[i], inner);
+    if (inner != nullptr) cudaGraphDestroy(inner);
+    return error;
+  }
+  void refuse(const char* what, cudaError_t error) {
+    cudaGetLastError();
+    refused_ = true;
+    std::fprintf(stderr, "graft: Cuda %s (%s): its kernels are launched one by one.\n", what, cudaGetErrorString(error));
   }
 
   Graph* find(std::uint64_t structure, const Sequence& asked) {
@@ -172,17 +219,11 @@ class Player {
     made->asked = asked;
     made->nodes.resize(asked.size());
     cudaError_t error = cudaGraphCreate(&made->graph, 0);
-    for (std::size_t i = 0; i < asked.size() && error == cudaSuccess; ++i) {
-      const cudaKernelNodeParams p = parameters(asked, i);
-      error = cudaGraphAddKernelNode(&made->nodes[i], made->graph, i > 0 ? &made->nodes[i - 1] : nullptr, i > 0 ? 1 : 0, &p);
-    }
+    for (std::size_t i = 0; i < asked.size() && error == cudaSuccess; ++i) error = add_node(*made, asked, i);
     if (error == cudaSuccess) error = cudaGraphInstantiate(&made->executable, made->graph, 0);
     if (error != cudaSuccess) {
       release(*made);
-      cudaGetLastError();
-      refused_ = true;
-      std::fprintf(stderr, "graft: Cuda makes no graph of a step here (%s): its kernels are launched one by one.\n",
-                   cudaGetErrorString(error));
+      refuse("makes no graph of a step here", error);
       return nullptr;
     }
     ++told.graphs;
@@ -190,23 +231,30 @@ class Player {
     return graphs_.back().get();
   }
 
-  void replay(Graph& graph, Sequence& asked, cudaStream_t on, Replays& told) {
+  /// False, and no graph is used again, where the driver does not change a library's part.
+  bool replay(Graph& graph, Sequence& asked, cudaStream_t on, Replays& told) {
     graph.used = clock_;
     for (std::size_t i = 0; i < asked.size(); ++i) {
       if (graph.asked.same_arguments(i, asked)) continue;
-      const cudaKernelNodeParams p = parameters(asked, i);
-      expect(asked[i].name, cudaGraphExecKernelNodeSetParams(graph.executable, graph.nodes[i], &p));
+      const cudaError_t error = change_node(graph, asked, i);
+      if (error != cudaSuccess && asked[i].outside != nullptr) {
+        refuse("does not change a library's part of a step's graph", error);
+        return false;
+      }
+      expect(asked[i].name, error);
       graph.asked.take_arguments(i, asked);
       ++told.changed;
     }
     expect("a step's graph", cudaGraphLaunch(graph.executable, on));
     ++told.replays;
+    return true;
   }
 
   std::vector<std::unique_ptr<Graph>> graphs_;
   std::uint64_t seen_[64] = {};
   std::size_t next_seen_ = 0;
   std::uint64_t clock_ = 0;
+  cudaStream_t aside_ = nullptr;  ///< on which libraries are captured
   bool refused_ = false;
 };
 

@@ -166,12 +166,14 @@ struct Rounded<Tf32<Cuda>> {
   using Number = float;
   using Large = RoundedTile<Tf32Words, 128, 64, 16>;
   using Small = RoundedTile<Tf32Words, 64, 32, 8>;
+  static constexpr Arithmetic arithmetic = Arithmetic::tf32;
 };
 template <>
 struct Rounded<Bf16<Cuda>> {
   using Number = float;
   using Large = RoundedTile<Bf16Words, 128, 64, 16>;
   using Small = RoundedTile<Bf16Words, 64, 32, 8>;
+  static constexpr Arithmetic arithmetic = Arithmetic::bf16;
 };
 
 }  // namespace detail

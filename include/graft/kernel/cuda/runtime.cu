@@ -1,5 +1,6 @@
 /// \file runtime.cu  The runtime of core/cuda.hpp.
 #include "graft/kernel/cuda/launch.cuh"
+#include "graft/kernel/cuda/libraries.cuh"
 #include "graft/kernel/cuda/replay.cuh"
 #include "graft/kernel/cuda/vectors.hpp"
 
@@ -24,13 +25,15 @@ constexpr std::size_t most_kept = 4096;
 /// Bytes from the host beyond which they are not staged, but copied by the driver at once.
 constexpr std::size_t most_staged = std::size_t{16} << 20;
 
+/// False where the environment says NAME=0.
+bool wanted(const char* name) {
+  const char* said = std::getenv(name);
+  return said == nullptr || std::strcmp(said, "0") != 0;
+}
 /// GRAFT_CUDA_GRAPHS=0: every kernel is launched at once, as a debugger or sanitizer wants it.
 bool graphs_wanted() {
-  static const bool wanted = [] {
-    const char* said = std::getenv("GRAFT_CUDA_GRAPHS");
-    return said == nullptr || std::strcmp(said, "0") != 0;
-  }();
-  return wanted;
+  static const bool are = wanted("GRAFT_CUDA_GRAPHS");
+  return are;
 }
 
 /// What a thread holds: its stream, what is asked for, its temporary memory and its complaint. Memory of the device is left to
@@ -46,6 +49,7 @@ struct Holdings {
   Player player;
   Staging staging;
   Replays replays;
+  LibraryCalls library_calls;
   std::exception_ptr failure;  ///< of a place that may not throw
   Holdings() = default;
   Holdings(const Holdings&) = delete;
@@ -151,6 +155,13 @@ void* room(Room use, std::size_t bytes) {
 }
 
 void expect(const char* what, cudaError_t error) { check(what, error); }
+
+bool libraries_wanted() {
+  static const bool are = wanted("GRAFT_CUDA_LIBRARIES");
+  return are;
+}
+void count_library_product() { ++holdings().library_calls.products; }
+void count_library_convolution() { ++holdings().library_calls.convolutions; }
 
 void ask(const Launch& launch, const void* const* arguments, const std::size_t* sizes) {
   own_stream();
@@ -329,6 +340,18 @@ void* stream() {
 
 std::uint64_t launches() noexcept { return detail::holdings().launches; }
 Replays replays() noexcept { return detail::holdings().replays; }
+LibraryCalls library_calls() noexcept { return detail::holdings().library_calls; }
+const char* libraries() noexcept {
+#if defined(GRAFT_CUBLASLT) && defined(GRAFT_CUDNN)
+  return "cuBLASLt, cuDNN";
+#elif defined(GRAFT_CUBLASLT)
+  return "cuBLASLt";
+#elif defined(GRAFT_CUDNN)
+  return "cuDNN";
+#else
+  return "";
+#endif
+}
 
 void upload(Cuda, std::size_t bytes, const void* from, void* to) {
   if (bytes == 0) return;
