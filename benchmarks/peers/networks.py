@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 
 class Tools:
-    """What pytorch.py lends: its streams of numbers, and whether this side is tuned."""
+    """What pytorch.py lends: its streams of numbers, the device, whether this side is tuned, how its functions are compiled."""
 
 
 def start_deep(net, stream=100):
@@ -28,7 +28,7 @@ def start_deep(net, stream=100):
                 if layer.bias is not None:
                     layer.bias.zero_()
             stream += 1
-    return net
+    return net.to(Tools.device)
 
 
 def mobilenet_v1():
@@ -111,16 +111,20 @@ class Training:
                 if part is not None:
                     part.to(memory_format=torch.channels_last)
         self.x = x if Tools.tuned else x.contiguous()
-        self.labels = torch.tensor([i * 7 % classes for i in range(batch)])
+        self.labels = torch.tensor([i * 7 % classes for i in range(batch)], device=Tools.device)
         self.optimizer = torch.optim.SGD([p for p in net.parameters() if p.requires_grad], lr=1e-3, momentum=0.9)
+        self.loss = Tools.compiled(self.forward)
 
-    def step(self):
-        self.optimizer.zero_grad(set_to_none=True)
+    def forward(self):
         x = self.x
         if self.trunk is not None:
             with torch.no_grad():
                 x = self.trunk(x)
-        loss = F.cross_entropy(self.net(x), self.labels)
+        return F.cross_entropy(self.net(x), self.labels)
+
+    def step(self):
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self.loss()
         loss.backward()
         self.optimizer.step()
         return loss
@@ -162,17 +166,17 @@ class Ddc:
         if Tools.tuned:
             self.body.to(memory_format=torch.channels_last)
         self.x = x if Tools.tuned else x.contiguous()
-        self.labels = torch.tensor([i * 7 % 12 for i in range(self.half)])
+        self.labels = torch.tensor([i * 7 % 12 for i in range(self.half)], device=Tools.device)
         trained = [self.adapt, self.head] + ([self.body] if kind == "all" else [])
         self.optimizer = torch.optim.SGD([p for n in trained for p in n.parameters()], lr=1e-4, momentum=0.9)
         if kind == "cached":
             with torch.no_grad():
                 self.x = self.body(self.x)
-        sign = torch.cat([torch.ones(self.half), -torch.ones(self.half)]) / self.half
+        sign = torch.cat([torch.ones(self.half), -torch.ones(self.half)]).to(Tools.device) / self.half
         self.signs = sign[:, None] * sign[None, :]
+        self.losses = Tools.compiled(self.forward)
 
-    def step(self):
-        self.optimizer.zero_grad(set_to_none=True)
+    def forward(self):
         f = self.x
         if self.kind != "cached":
             with torch.set_grad_enabled(self.kind == "all"):
@@ -182,6 +186,11 @@ class Ddc:
         squares = (a * a).sum(1)
         d = (squares[:, None] + squares[None, :] - 2 * (a @ a.T)).clamp(min=0)
         distance = (torch.exp(d * -(1 / 256)) * self.signs).sum()
+        return label, distance
+
+    def step(self):
+        self.optimizer.zero_grad(set_to_none=True)
+        label, distance = self.losses()
         (label + 0.25 * distance).backward()
         self.optimizer.step()
         return label, distance

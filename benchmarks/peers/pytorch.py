@@ -341,7 +341,7 @@ def make(name):
         return Mmd(int(parts[1].split("x")[0]), parts[2] == "five", parts[-1] == "derived")
     if parts[0] in ("W3", "W4", "W5"):
         import networks
-        return networks.make(name, {"tensor": tensor, "summary": summary, "rows": Rows, "tuned": TUNED})
+        return networks.make(name, {"tensor": tensor, "summary": summary, "rows": Rows, "tuned": TUNED, "device": DEVICE, "compiled": compiled})
     return Convolution(parts[1], parts[2])
 
 

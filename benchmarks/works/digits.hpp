@@ -5,10 +5,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <type_traits>
 #include <utility>
 
-#include "numbers.hpp"
+#include "placed.hpp"
 
 namespace works {
 
@@ -47,31 +46,16 @@ struct Batch {
   }
 };
 
-/// A work on the models of one device, which may be another than the processor: then its rows lie there, and losses are asked
-/// for in numbers() only, as each answer waits for the device.
 template <class Device>
-class DigitsWork : public Work {
+class DigitsWork : public OnDevice<Device> {
  protected:
-  static constexpr bool elsewhere = !std::is_base_of_v<Cpu, Device> && !std::is_same_v<Device, Bf16<Cpu>>;
   Batch batch_;
   Model<Features, Device> features_;
   Tape<float> tape_;
-  Buffer<float> there_;
-  const float* images_ = batch_.images.data();
-  bool asks_ = !elsewhere;
+  const float* images_ = this->placed(features_, batch_.images);
 
-  DigitsWork() {
-    start(features_, 10);
-    if constexpr (elsewhere) {
-      there_ = Buffer<float>(batch_.images.size(), features_.device());
-      features_.device()->upload(there_.size() * sizeof(float), images_, there_.data());
-      images_ = there_.data();
-    }
-  }
-  void finish() override {
-    if constexpr (elsewhere) features_.device()->synchronise();
-  }
-  [[nodiscard]] int together() const override { return elsewhere ? 50 : 1; }
+  DigitsWork() { start(features_, 10); }
+  [[nodiscard]] int together() const override { return this->elsewhere ? 50 : 1; }
 };
 
 /// One step of DANN (Ganin et al. 2016), SGD with momentum. A step at the rate that is timed hardly moves the losses: its

@@ -1,7 +1,10 @@
-// The works on an NVIDIA GPU: those of a step, in each precision, and MMD. Compiled where graft::cuda is.
+// The works on an NVIDIA GPU: those of a step, in each precision, MMD, and training of whole networks. Compiled where
+// graft::cuda is.
 #include <graft/cuda.hpp>
+#include <graft/models/resnet.hpp>
 
 #include "digits.hpp"
+#include "finetuning.hpp"
 
 namespace works {
 namespace {
@@ -50,6 +53,14 @@ class MmdOnCuda final : public Work {
   [[nodiscard]] double operations() const override { return 2.0 * (2.0 * n_) * (2.0 * n_) * d_ * 2; }
 };
 
+template <class Device>
+void add_networks(Makers& makers, const std::string& end) {
+  makers["W3/frozen" + end] = [] { return std::make_unique<W3<ddc::Frozen, false, Device>>(); };
+  makers["W3/all" + end] = [] { return std::make_unique<W3<ddc::All, false, Device>>(); };
+  makers["W4" + end] = [] { return std::make_unique<Training<TunedInception, Device>>(16); };
+  makers["W5/ResNet-50/training64" + end] = [] { return std::make_unique<Training<models::ResNet50<>, Device>>(64); };
+}
+
 }  // namespace
 
 std::string add_on_cuda(Makers& makers) {
@@ -58,6 +69,8 @@ std::string add_on_cuda(Makers& makers) {
   makers["W1/bf16"] = [] { return std::make_unique<W1<Bf16<Cuda>>>(); };
   makers["W2"] = [] { return std::make_unique<W2<Cuda>>(); };
   makers["W2/bf16"] = [] { return std::make_unique<W2<Bf16<Cuda>>>(); };
+  add_networks<Cuda>(makers, "");
+  add_networks<Tf32<Cuda>>(makers, "/tf32");
   for (const int n : {128, 2048, 8192}) {
     for (const bool five : {false, true}) {
       makers["W6/" + std::to_string(n) + "x256/" + (five ? "five" : "gauss")] = [n, five] {

@@ -23,6 +23,7 @@ struct Settings {
   int epochs = 30, batch = 32;
   std::uint64_t seed = 0;
   std::optional<double> lambda{};  ///< in place of the method's own
+  double begin = 0.0;              ///< of the method's Growing lambda
   bool through_bandwidth = false;  ///< of methods with an MMD: MmdOptions
   std::string stop_on{};           ///< a validator's column; empty: all epochs are run
   int patience = 5;                ///< epochs of it without improvement
@@ -37,6 +38,7 @@ struct Settings {
   [[nodiscard]] Options with() const {
     Options options;
     if (lambda) options.lambda.high = *lambda;
+    if constexpr (requires { options.lambda.begin; }) options.lambda.begin = begin;
     if constexpr (requires { options.kernel.through_bandwidth; }) options.kernel.through_bandwidth = through_bandwidth;
     if constexpr (requires { options.joint.features.through_bandwidth; })
       options.joint.features.through_bandwidth = through_bandwidth;

@@ -43,6 +43,11 @@ About two_domains_about(const std::string& name, const std::string& text, TwoDom
        &given.backbone},
       {"--weights", "safetensors file of a pretrained MobileNetV1, 0.25 or 1.0", &given.weights},
       {"--lambda", "weight of the method's adapting loss (default: its own)", &given.lambda},
+      {"--begin",
+       "part of the run, 0 to 1, before which that loss has no weight (default 0; of methods whose weight is constant or "
+       "grows): "
+       "for few images, on which the classifier begins slowly",
+       &given.begin},
       {"--test-share", "part of each class that is kept for testing, of a folder without a test part (default 0.3)",
        &given.test_share},
       {"--split-seed", "of that choice (default 0)", &given.split_seed},
@@ -73,6 +78,7 @@ Ready prepare(Session& session, const TwoDomains& given) {
   ready.settings.seed = o.seed;
   ready.settings.cuda = o.device == "cuda";
   if (!given.lambda.empty()) ready.settings.lambda = number("--lambda", given.lambda, 0.0, 1e6);
+  ready.settings.begin = number("--begin", given.begin, 0.0, 1.0);
   ready.settings.through_bandwidth = given.through_bandwidth;
   ready.settings.stop_on = given.stop_on;
   ready.settings.patience = static_cast<int>(number("--patience", given.patience, 1.0, 1e5));

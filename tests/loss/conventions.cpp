@@ -160,6 +160,10 @@ TEST_CASE("schedules of the reversal and of the learning rate", "[golden]") {
   CHECK(near(TllibRate{}(10000), .001655600261, 5e-13));
   CHECK(Growing{0.25}(0.0) == 0.25);
   CHECK(is(Growing{2.0, 10.0}(.1), 2.0 * .4621171572600098));
+  CHECK(Growing{2.0, 10.0, 0.5}(.49) == 0.0);
+  CHECK(is(Growing{2.0, 10.0, 0.5}(.55), 2.0 * .4621171572600098));
+  CHECK(Growing{0.25, 0.0, 0.5}(.5) == 0.25);
+  CHECK(Growing{0.25, 0.0, 1.0}(1.0) == 0.0);
 }
 
 }  // namespace test_conventions

@@ -102,11 +102,16 @@ inline double reversal_lambda(Convention convention, double p, double steps) {
   }
 }
 
-/// The weight of a penalty: `high` throughout, or, with a gamma above 0, growing to it as DannLambda does.
+/// The weight of a penalty: 0 before the part `begin` of the run, then `high`, or, with a gamma above 0, growing to it as
+/// DannLambda does, counted from there.
 struct Growing {
   double high = 1.0;
   double gamma = 0.0;
-  double operator()(double p) const { return gamma > 0.0 ? DannLambda{gamma, high}(p) : high; }
+  double begin = 0.0;
+  double operator()(double p) const {
+    if (p < begin || begin >= 1.0) return 0.0;
+    return gamma > 0.0 ? DannLambda{gamma, high}((p - begin) / (1.0 - begin)) : high;
+  }
 };
 
 GRAFT_END
