@@ -1,6 +1,6 @@
 #pragma once
-/// \file emulated_graph.hpp  Launches by a kernel's address, and graphs of them, as the CUDA runtime has them; what a library does
-/// on a stream, and its capture. A graph runs its nodes in an order of its own that the edges allow: the last one first.
+/// \file emulated_graph.hpp  Launches by a kernel's address, and graphs of them, as the CUDA runtime has them; what a library
+/// does on a stream, and its capture. A graph runs its nodes in an order of its own that the edges allow: the last one first.
 #include "cuda/emulated_api.hpp"
 #include "support/allocations.hpp"
 
@@ -155,8 +155,8 @@ inline cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t* graph) {
 inline cudaError_t cudaGraphAddChildGraphNode(cudaGraphNode_t* node, cudaGraph_t graph, const cudaGraphNode_t* after,
                                               std::size_t count, cudaGraph_t child) {
   *node = graph->nodes.size();
-  graph->nodes.push_back({nullptr, [nodes = child->nodes](dim3, dim3) { emulate::run_nodes(nodes); }, dim3(), dim3(),
-                          {after, after + count}});
+  graph->nodes.push_back(
+      {nullptr, [nodes = child->nodes](dim3, dim3) { emulate::run_nodes(nodes); }, dim3(), dim3(), {after, after + count}});
   return cudaSuccess;
 }
 inline cudaError_t cudaGraphExecChildGraphNodeSetParams(cudaGraphExec_t executable, cudaGraphNode_t node, cudaGraph_t child) {

@@ -43,20 +43,20 @@ void compare(double products, const std::string& what, const F& on) {
 }
 
 void dense(int n, int in, int out, const Epilogue& epilogue, bool bias) {
-  compare(
-      static_cast<double>(n) * in * out, "dense " + std::to_string(n) + " x " + std::to_string(in) + " -> " + std::to_string(out),
-      [&](auto zero, auto tag, auto& results) {
-        using T = decltype(zero);
-        Array<T> x(reference::normal<T>(size(n, in), 1)), w(reference::normal<T>(size(in, out), 2, 0.3));
-        Array<T> b(reference::normal<T>(size(out), 3)), y(size(n, out)), dy(reference::normal<T>(size(n, out), 4));
-        Array<T> dx(size(n, in)), dw(reference::normal<T>(size(in, out), 5)), db(reference::normal<T>(size(out), 6));
-        const T* shift = bias ? b.data() : nullptr;
-        kernel::dense_forward(tag, n, in, out, read(x), read(w), shift, epilogue, y.data());
-        results.push_back(y.get());
-        kernel::dense_backward(tag, n, in, out, read(x), read(w), read(y), dy.data(), epilogue, dx.data(), dw.data(),
-                               bias ? db.data() : nullptr);
-        for (auto* array : {&dy, &dx, &dw, &db}) results.push_back(array->get());
-      });
+  compare(static_cast<double>(n) * in * out,
+          "dense " + std::to_string(n) + " x " + std::to_string(in) + " -> " + std::to_string(out),
+          [&](auto zero, auto tag, auto& results) {
+            using T = decltype(zero);
+            Array<T> x(reference::normal<T>(size(n, in), 1)), w(reference::normal<T>(size(in, out), 2, 0.3));
+            Array<T> b(reference::normal<T>(size(out), 3)), y(size(n, out)), dy(reference::normal<T>(size(n, out), 4));
+            Array<T> dx(size(n, in)), dw(reference::normal<T>(size(in, out), 5)), db(reference::normal<T>(size(out), 6));
+            const T* shift = bias ? b.data() : nullptr;
+            kernel::dense_forward(tag, n, in, out, read(x), read(w), shift, epilogue, y.data());
+            results.push_back(y.get());
+            kernel::dense_backward(tag, n, in, out, read(x), read(w), read(y), dy.data(), epilogue, dx.data(), dw.data(),
+                                   bias ? db.data() : nullptr);
+            for (auto* array : {&dy, &dx, &dw, &db}) results.push_back(array->get());
+          });
 }
 
 ConvExtents conv_extents(int n, int h, int w, int c, int oc, Size kernel, Size stride, Size dilation, Padding padding,
@@ -68,28 +68,29 @@ ConvExtents conv_extents(int n, int h, int w, int c, int oc, Size kernel, Size s
 
 void conv(const ConvExtents& e, const Epilogue& epilogue, bool bias = true, bool wants_dx = true, bool wants_dw = true) {
   const int ph = epilogue.pool ? e.oh / 2 : e.oh, pw = epilogue.pool ? e.ow / 2 : e.ow;
-  compare(
-      static_cast<double>(e.n) * e.oh * e.ow * e.oc * e.kh * e.kw * e.c / e.groups, "conv " + std::to_string(e.n) + " x " + std::to_string(e.h) + " x " + std::to_string(e.w) + " x " + std::to_string(e.c) +
-          " -> " + std::to_string(e.oc) + ", kernel " + std::to_string(e.kh) + " x " + std::to_string(e.kw) + ", stride " +
-          std::to_string(e.sh) + ", groups " + std::to_string(e.groups) + (epilogue.pool ? ", pooled" : "") + ", activation " +
-          std::to_string(static_cast<int>(epilogue.act)),
-      [&](auto zero, auto tag, auto& results) {
-        using T = decltype(zero);
-        const std::size_t weights = size(e.kh, e.kw, e.c / e.groups, e.oc), outputs = size(e.n, ph, pw, e.oc);
-        Array<T> x(reference::normal<T>(size(e.n, e.h, e.w, e.c), 1)), w(reference::normal<T>(weights, 2, 0.3));
-        Array<T> b(reference::normal<T>(size(e.oc), 3)), y(outputs), dy(reference::normal<T>(outputs, 4));
-        Array<T> dx(size(e.n, e.h, e.w, e.c)), dw(reference::normal<T>(weights, 5)), db(reference::normal<T>(size(e.oc), 6));
-        Array<std::uint8_t> argmax(outputs);
-        kernel::conv2d_forward(tag, e, read(x), read(w), bias ? read(b) : nullptr, epilogue, y.data(),
-                               epilogue.pool ? argmax.data() : nullptr);
-        results.push_back(y.get());
-        kernel::conv2d_backward(tag, e, read(x), read(w), read(y), read(argmax), dy.data(), epilogue,
-                                wants_dx ? dx.data() : nullptr, wants_dw ? dw.data() : nullptr, bias ? db.data() : nullptr);
-        for (auto* array : {&dx, &dw, &db}) results.push_back(array->get());
-        if (!epilogue.pool) results.push_back(dy.get());
-        const auto bytes = argmax.get();
-        results.emplace_back(bytes.begin(), bytes.end());
-      });
+  compare(static_cast<double>(e.n) * e.oh * e.ow * e.oc * e.kh * e.kw * e.c / e.groups,
+          "conv " + std::to_string(e.n) + " x " + std::to_string(e.h) + " x " + std::to_string(e.w) + " x " +
+              std::to_string(e.c) + " -> " + std::to_string(e.oc) + ", kernel " + std::to_string(e.kh) + " x " +
+              std::to_string(e.kw) + ", stride " + std::to_string(e.sh) + ", groups " + std::to_string(e.groups) +
+              (epilogue.pool ? ", pooled" : "") + ", activation " + std::to_string(static_cast<int>(epilogue.act)),
+          [&](auto zero, auto tag, auto& results) {
+            using T = decltype(zero);
+            const std::size_t weights = size(e.kh, e.kw, e.c / e.groups, e.oc), outputs = size(e.n, ph, pw, e.oc);
+            Array<T> x(reference::normal<T>(size(e.n, e.h, e.w, e.c), 1)), w(reference::normal<T>(weights, 2, 0.3));
+            Array<T> b(reference::normal<T>(size(e.oc), 3)), y(outputs), dy(reference::normal<T>(outputs, 4));
+            Array<T> dx(size(e.n, e.h, e.w, e.c)), dw(reference::normal<T>(weights, 5)),
+                db(reference::normal<T>(size(e.oc), 6));
+            Array<std::uint8_t> argmax(outputs);
+            kernel::conv2d_forward(tag, e, read(x), read(w), bias ? read(b) : nullptr, epilogue, y.data(),
+                                   epilogue.pool ? argmax.data() : nullptr);
+            results.push_back(y.get());
+            kernel::conv2d_backward(tag, e, read(x), read(w), read(y), read(argmax), dy.data(), epilogue,
+                                    wants_dx ? dx.data() : nullptr, wants_dw ? dw.data() : nullptr, bias ? db.data() : nullptr);
+            for (auto* array : {&dx, &dw, &db}) results.push_back(array->get());
+            if (!epilogue.pool) results.push_back(dy.get());
+            const auto bytes = argmax.get();
+            results.emplace_back(bytes.begin(), bytes.end());
+          });
 }
 
 constexpr Epilogue plain{}, relu{Act::relu}, relu6{Act::relu6}, leaky{Act::leaky_relu, 0.25};

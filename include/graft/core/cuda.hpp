@@ -69,8 +69,8 @@ struct Replays {
   std::uint64_t changed = 0;  ///< kernels in them whose arguments were not those of the time before
 };
 Replays replays() noexcept;
-/// What the calling thread has asked of NVIDIA's libraries so far: large products of cuBLASLt, large convolutions of cuDNN, where
-/// graft::cuda was built with them. GRAFT_CUDA_LIBRARIES=0 in the environment asks nothing of them.
+/// What the calling thread has asked of NVIDIA's libraries so far: large products of cuBLASLt, large convolutions of cuDNN,
+/// where graft::cuda was built with them. GRAFT_CUDA_LIBRARIES=0 in the environment asks nothing of them.
 struct LibraryCalls {
   std::uint64_t products = 0;
   std::uint64_t convolutions = 0;

@@ -30,8 +30,6 @@ struct TileGrid {
   }
   [[nodiscard]] int tiles() const { return th * tw; }
   [[nodiscard]] int points() const { return side * side; }
-  /// Samples whose tiles fill a block.
-  [[nodiscard]] int samples() const { return std::max(1, block / tiles()); }
 };
 
 /// Where the tiles' numbers lie, by point, at distances that keep the points' streams on different sets of the cache.

@@ -85,7 +85,9 @@ void add_bias_gradient(std::ptrdiff_t rows, int c, const T* dy, T* db) {
 
 /// Whether a library has How's arithmetic: float's.
 template <class How>
-inline constexpr bool in_libraries = requires { How::arithmetic; };
+inline constexpr bool in_libraries = requires {
+  How::arithmetic;
+};
 
 /// gemm(), the products made by How.
 template <class How, class T>
@@ -121,8 +123,7 @@ template <class How, class T>
 bool dense_by_library(int n, int in, int out, const T* x, const T* w, const T* b, const Epilogue& epilogue, T* y) {
   if constexpr (in_libraries<How>) {
     if (!product_by_library({false, false, n, out, in, in, out, out, How::arithmetic}, 1.0f, x, w, 0.0f, b, y)) return false;
-    if (epilogue.act != Act::none)
-      each("an activation", static_cast<std::ptrdiff_t>(n) * out, Bent<T>{y, Bend<T>(epilogue)});
+    if (epilogue.act != Act::none) each("an activation", static_cast<std::ptrdiff_t>(n) * out, Bent<T>{y, Bend<T>(epilogue)});
     return true;
   }
   return false;

@@ -35,8 +35,8 @@ void conv2d_backward(Cuda, const ConvExtents& e, const T* x, const T* w, const T
                      const Epilogue& epilogue, T* dx, T* dw, T* db);
 
 /// The same by products of rounded numbers on tensor cores, summed in float: Tf32<Cuda>, Bf16<Cuda>. A sum over k products of
-/// numbers a and b is off by at most (2 u + k 2^-23) sum |a b|, u = 2^-11 (tf32) or 2^-8 (bf16). Other kernels take these
-/// devices as Cuda.
+/// numbers a and b is off by at most (2 u + k 2^-23) sum |a b|, u = 2^-11 (tf32) or 2^-8 (bf16), or, where NVIDIA's libraries
+/// multiply and do not say how they round, twice that. Other kernels take these devices as Cuda.
 template <class P>
 concept RoundedProducts = std::is_same_v<P, Tf32<Cuda>> || std::is_same_v<P, Bf16<Cuda>>;
 template <RoundedProducts P>
