@@ -8,6 +8,7 @@
 #include "graft/kernel/cuda/dnn.cu"
 #include "graft/kernel/cuda/domains.cu"
 #include "graft/kernel/cuda/layers.cu"
+#include "graft/kernel/cuda/libraries.cu"
 #include "graft/kernel/cuda/losses.cu"
 #include "graft/kernel/cuda/products.cu"
 #include "graft/kernel/cuda/rounded.cu"

@@ -33,6 +33,8 @@ const Outside* convolution_of_library(Way way, const ConvExtents& e, Arithmetic 
 /// filter; weights: the filter's gradient from x and dy. `to` is overwritten.
 void ask_convolution(const Outside& plan, const float* first, const float* second, float* to);
 
+/// False where the environment says NAME=0.
+bool wanted(const char* name);
 /// False after GRAFT_CUDA_LIBRARIES=0.
 bool libraries_wanted();
 /// Counts what the calling thread's rows have of libraries.

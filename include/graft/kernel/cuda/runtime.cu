@@ -5,7 +5,6 @@
 #include "graft/kernel/cuda/vectors.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <exception>
 #include <functional>
 #include <map>
@@ -25,11 +24,6 @@ constexpr std::size_t most_kept = 4096;
 /// Bytes from the host beyond which they are not staged, but copied by the driver at once.
 constexpr std::size_t most_staged = std::size_t{16} << 20;
 
-/// False where the environment says NAME=0.
-bool wanted(const char* name) {
-  const char* said = std::getenv(name);
-  return said == nullptr || std::strcmp(said, "0") != 0;
-}
 /// GRAFT_CUDA_GRAPHS=0: every kernel is launched at once, as a debugger or sanitizer wants it.
 bool graphs_wanted() {
   static const bool are = wanted("GRAFT_CUDA_GRAPHS");
@@ -49,7 +43,6 @@ struct Holdings {
   Player player;
   Staging staging;
   Replays replays;
-  LibraryCalls library_calls;
   std::exception_ptr failure;  ///< of a place that may not throw
   Holdings() = default;
   Holdings(const Holdings&) = delete;
@@ -155,13 +148,6 @@ void* room(Room use, std::size_t bytes) {
 }
 
 void expect(const char* what, cudaError_t error) { check(what, error); }
-
-bool libraries_wanted() {
-  static const bool are = wanted("GRAFT_CUDA_LIBRARIES");
-  return are;
-}
-void count_library_product() { ++holdings().library_calls.products; }
-void count_library_convolution() { ++holdings().library_calls.convolutions; }
 
 void ask(const Launch& launch, const void* const* arguments, const std::size_t* sizes) {
   own_stream();
@@ -340,18 +326,6 @@ void* stream() {
 
 std::uint64_t launches() noexcept { return detail::holdings().launches; }
 Replays replays() noexcept { return detail::holdings().replays; }
-LibraryCalls library_calls() noexcept { return detail::holdings().library_calls; }
-const char* libraries() noexcept {
-#if defined(GRAFT_CUBLASLT) && defined(GRAFT_CUDNN)
-  return "cuBLASLt, cuDNN";
-#elif defined(GRAFT_CUBLASLT)
-  return "cuBLASLt";
-#elif defined(GRAFT_CUDNN)
-  return "cuDNN";
-#else
-  return "";
-#endif
-}
 
 void upload(Cuda, std::size_t bytes, const void* from, void* to) {
   if (bytes == 0) return;
