@@ -72,6 +72,7 @@ inline const std::vector<Case>& cases() {
       {"pool of one sample", extents(1, 20, 20, 3, 48, 5, 5), relu_pool},
       {"pool of nothing", extents(2, 3, 3, 2, 4, 3, 3), relu_pool},
       {"long sums", extents(1, 4, 5, 300, 50, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1), relu},
+      {"1x1, sums of more than one block of steps", extents(1, 5, 6, 900, 64, 1, 1), relu},
       {"more than one panel, tail", extents(1, 5, 6, 100, 131, 3, 3), relu},
       {"odd everything", extents(19, 5, 3, 7, 13, 3, 2, 1, 1, 1, 1, 1, 1, 0, 0), leaky, false},
       {"several panels of many samples", extents(17, 5, 6, 20, 70, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1), relu},

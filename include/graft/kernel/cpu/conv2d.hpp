@@ -93,7 +93,8 @@ inline ForwardWay forward_way(const ConvExtents& extents, const Epilogue& epilog
            .dw = e.dw,
            .top = e.top,
            .left = e.left,
-           .unit = unit};
+           .unit = unit,
+           .widest = max_gathered};
   if (way.copy) {
     way.g.in_h = (e.oh - 1) * e.sh + (e.kh - 1) * e.dh + 1;
     way.g.in_w = (e.ow - 1) * e.sw + (e.kw - 1) * e.dw + 1;
@@ -114,7 +115,7 @@ void conv2d_gather(const ConvExtents& extents, const E* x, const T* w, const T* 
   const bool copy = way.copy;
   const bool worth = worth_a_team(e);
   if (packed == nullptr) packed = pack_weights<E>(g, w, worth);
-  const int panels = e.groups * panel_count<T>(e.oc / e.groups);
+  const int panels = e.groups * panel_count<T>(e.oc / e.groups, g.widest);
   const int og = e.oc / e.groups;
   const std::size_t weight_bytes = static_cast<std::size_t>(g.depth()) * static_cast<std::size_t>(e.oc) * sizeof(E);
   const Cut cut = cut_tasks(g, epilogue.pool ? 2 : 1, panels, weight_bytes, copy);
@@ -140,7 +141,7 @@ void conv2d_gather(const ConvExtents& extents, const E* x, const T* w, const T* 
     if (!copy) bring_rows(g, strip(0), strip(count - 1), x);
     const auto in = [&](int sample) { return room != nullptr ? room : x + sample * size; };
     T* lines = workspace<T>(Work::tile, static_cast<std::size_t>(count) * static_cast<std::size_t>(pixels) *
-                                            static_cast<std::size_t>(max_vectors * lanes<T>));
+                                            static_cast<std::size_t>(max_gathered * lanes<T>));
     for (int which = from; which < until; ++which) {
       const Panel panel = panel_at<T>(g, which);
       const int width = panel.vectors * lanes<T>;
@@ -223,7 +224,8 @@ inline DataWay data_way(const ConvExtents& extents, const Epilogue& epilogue, in
            .dw = e.dw,
            .top = e.top,
            .left = e.left,
-           .unit = unit};
+           .unit = unit,
+           .widest = max_gathered};
   return way;
 }
 
@@ -236,7 +238,7 @@ void conv2d_data(const ConvExtents& extents, const T* w, const E* y, const std::
   const Gather& g = way.g;
   const bool worth = worth_a_team(e);
   const E* packed = pack_weights<E>(g, w, worth);
-  const int panels = e.groups * panel_count<T>(e.c / e.groups);
+  const int panels = e.groups * panel_count<T>(e.c / e.groups, g.widest);
   const std::size_t weight_bytes = static_cast<std::size_t>(g.depth()) * static_cast<std::size_t>(e.c) * sizeof(E);
   const Cut cut = cut_tasks(g, 1, panels, weight_bytes, false);
   const std::ptrdiff_t out_size = static_cast<std::ptrdiff_t>(e.oh) * e.ow * e.oc;
@@ -258,7 +260,7 @@ void conv2d_data(const ConvExtents& extents, const T* w, const E* y, const std::
       return expanded != nullptr ? expanded + (sample - first_sample) * out_size : dy + sample * out_size;
     };
     T* lines = workspace<T>(Work::tile, static_cast<std::size_t>(count) * static_cast<std::size_t>(pixels) *
-                                            static_cast<std::size_t>(max_vectors * lanes<T>));
+                                            static_cast<std::size_t>(max_gathered * lanes<T>));
     for (int which = from; which < until; ++which) {
       const Panel panel = panel_at<T>(g, which);
       const int width = panel.vectors * lanes<T>;

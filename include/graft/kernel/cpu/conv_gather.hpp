@@ -20,10 +20,11 @@ GRAFT_BEGIN
 namespace kernel {
 namespace detail {
 
-/// Steps of a panel of `vectors` vectors that the first cache holds beside what else passes through it.
+/// Steps of a panel of `vectors` vectors that the first cache holds beside what else passes through it. Four vectors come from
+/// the second fast enough: a row of them serves 28 products.
 template <class T>
 constexpr int panel_depth(int vectors) {
-  constexpr int bytes = vector_registers >= 32 ? 33000 : 18000;
+  const int bytes = vectors > 3 ? 200000 : vector_registers >= 32 ? 33000 : 18000;
   return std::max(32, bytes / (vectors * lanes<T> * static_cast<int>(sizeof(T))) / 8 * 8);
 }
 
@@ -36,7 +37,8 @@ struct Gather {
   int in_h = 0, in_w = 0, in_c = 0;
   int groups = 1;
   int kh = 1, kw = 1, sh = 1, sw = 1, dh = 1, dw = 1, top = 0, left = 0;
-  int unit = 1;  ///< numbers of a step: 2 where pairs are multiplied
+  int unit = 1;              ///< numbers of a step: 2 where pairs are multiplied
+  int widest = max_vectors;  ///< of a panel
 
   [[nodiscard]] int group_in() const { return in_c / groups; }
   [[nodiscard]] int group_out() const { return out_c / groups; }
@@ -87,13 +89,13 @@ struct Panel {
   std::ptrdiff_t packed = 0;  ///< where its weights begin
 };
 template <class T>
-int panel_count(int channels) {
-  return (padded<T>(channels) / lanes<T> + max_vectors - 1) / max_vectors;
+int panel_count(int channels, int widest = max_vectors) {
+  return (padded<T>(channels) / lanes<T> + widest - 1) / widest;
 }
 template <class T>
 Panel panel_at(const Gather& g, int index) {
   const int left = padded<T>(g.group_out()) / lanes<T>;
-  const int each = panel_count<T>(g.group_out());
+  const int each = panel_count<T>(g.group_out(), g.widest);
   const int small = left / each, large = left % each;  // as for_panels cuts them: the first `large` have one vector more
   const int at = index % each;
   Panel panel;
@@ -110,7 +112,7 @@ Panel panel_at(const Gather& g, int index) {
 /// Work::pack_b.
 template <class E, class T>
 const E* pack_weights(const Gather& g, const T* w, bool worth, E* packed = nullptr) {
-  const int panels = g.groups * panel_count<T>(g.group_out());
+  const int panels = g.groups * panel_count<T>(g.group_out(), g.widest);
   const int cg = g.transposed ? g.group_out() : g.group_in();
   const int oc = g.transposed ? g.in_c : g.out_c;
   const int og = oc / g.groups;

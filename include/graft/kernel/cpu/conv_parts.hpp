@@ -51,7 +51,7 @@ const T* pad_rows(const ConvExtents& e, const T* x, int first, int end, int wide
 /// The bias of one panel, zeros where there is none.
 template <class T>
 struct PanelBias {
-  T value[static_cast<std::size_t>(max_vectors * lanes<T>)] = {};
+  T value[static_cast<std::size_t>(max_gathered * lanes<T>)] = {};
   PanelBias(const T* bias, int count) {
     for (int c = 0; bias != nullptr && c < count; ++c) value[c] = bias[c];
   }

@@ -128,8 +128,11 @@ void run_tile(const TileArgs<T, E>& t) {
 
 /// Widest tile in vectors, and how many pixels fit the registers beside them.
 inline constexpr int max_vectors = 3;
+/// The same where weights are packed for many rows. Of 32 registers 7 x 4 leaves none for a number of `a`, so that one sum
+/// waits in memory, which costs nothing; and 7 divides the widths of most nets' images.
+inline constexpr int max_gathered = vector_registers >= 32 ? 4 : max_vectors;
 constexpr int max_pixels(int vectors) {
-  if (vector_registers >= 32) return vectors == 3 ? 8 : vectors == 2 ? 12 : 8;
+  if (vector_registers >= 32) return vectors == 4 ? 7 : vectors == 2 ? 12 : 8;
   return vectors == 3 ? 4 : vectors == 2 ? 6 : 8;
 }
 
@@ -144,19 +147,23 @@ constexpr std::array<Tile<T, E>, sizeof...(Ps)> tile_row(std::index_sequence<Ps.
 template <class T, class E, int vectors>
 inline constexpr auto tiles =
     tile_row<T, E, vectors>(std::make_index_sequence<static_cast<std::size_t>(max_pixels(vectors))>{});
+template <class T, class E, std::size_t... Vs>
+constexpr std::array<const Tile<T, E>*, sizeof...(Vs)> tile_table(std::index_sequence<Vs...>) {
+  return {tiles<T, E, static_cast<int>(Vs) + 1>.data()...};
+}
 }  // namespace detail
 
-/// Runs `count` rows (pixels) through tiles of `vectors` (1 to 3) vectors, cut as evenly as the registers allow.
+/// Runs `count` rows (pixels) through tiles of `vectors` (1 to max_gathered) vectors, cut as evenly as the registers allow.
 template <class T, class E>
 void run_tiles(TileArgs<T, E> t, int count, int vectors) {
-  const int most = max_pixels(vectors);
+  static constexpr auto table = detail::tile_table<T, E>(std::make_index_sequence<static_cast<std::size_t>(max_gathered)>{});
+  const detail::Tile<T, E>* tiles = table[static_cast<std::size_t>(vectors - 1)];
+  // more distances than nine, where they are not constants, would fill the registers that count steps
+  const int most = t.pixel_stride == Operand<T, E>::unit ? max_pixels(vectors) : std::min(9, max_pixels(vectors));
   int cuts = (count + most - 1) / most;
   while (count > 0) {
     const int pixels = (count + cuts - 1) / cuts;
-    const std::size_t which = static_cast<std::size_t>(pixels - 1);
-    (vectors == 3   ? detail::tiles<T, E, 3>[which]
-     : vectors == 2 ? detail::tiles<T, E, 2>[which]
-                    : detail::tiles<T, E, 1>[which])(t);
+    tiles[pixels - 1](t);
     t.a += pixels * t.pixel_stride;
     t.out += pixels * t.out_stride;
     if (t.from != nullptr) t.from += pixels * t.from_stride;
@@ -165,8 +172,8 @@ void run_tiles(TileArgs<T, E> t, int count, int vectors) {
   }
 }
 
-/// Cuts `columns` (a multiple of the lanes) into panels of 1 to 3 vectors, as evenly as possible; calls f(first column,
-/// vectors).
+/// Cuts `columns` (a multiple of the lanes) into panels of 1 to max_vectors vectors, as evenly as possible; calls f(first
+/// column, vectors).
 template <class T, class F>
 void for_panels(int columns, F&& f) {
   int left = columns / lanes<T>;
