@@ -21,7 +21,7 @@ namespace kernel {
 namespace detail {
 
 /// Steps of a panel of `vectors` vectors that the first cache holds beside what else passes through it. Four vectors come from
-/// the second fast enough: a row of them serves 28 products.
+/// the second fast enough: a row of them serves 24 products.
 template <class T>
 constexpr int panel_depth(int vectors) {
   const int bytes = vectors > 3 ? 200000 : vector_registers >= 32 ? 33000 : 18000;

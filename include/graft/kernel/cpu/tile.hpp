@@ -116,24 +116,28 @@ void tile_body(const TileArgs<T, E>& t, Stride stride) {
 }
 }  // namespace detail
 
+/// Widest tile in vectors, and how many pixels fit the registers beside them.
+inline constexpr int max_vectors = 3;
+/// The same where weights are packed for many rows.
+inline constexpr int max_gathered = vector_registers >= 32 ? 4 : max_vectors;
+constexpr int max_pixels(int vectors) {
+  if (vector_registers >= 32) return vectors == 4 ? 6 : vectors == 2 ? 12 : 8;
+  return vectors == 3 ? 4 : vectors == 2 ? 6 : 8;
+}
+
+/// Beyond so many pixels their distances, where they are not constants, fill the registers that count steps.
+inline constexpr int max_apart = 9;
+
+/// Without a constant distance at most max_apart pixels; the widest tile (where the lines of `a` are long) never asks for one.
 template <class T, class E, int pixels, int vectors>
 void run_tile(const TileArgs<T, E>& t) {
   constexpr std::ptrdiff_t unit = Operand<T, E>::unit;
-  if (t.pixel_stride == unit) {
-    detail::tile_body<T, E, pixels, vectors>(t, std::integral_constant<std::ptrdiff_t, unit>{});
-  } else {
-    detail::tile_body<T, E, pixels, vectors>(t, t.pixel_stride);
+  if constexpr (vectors <= max_vectors) {
+    if (pixels > max_apart || t.pixel_stride == unit) {
+      return detail::tile_body<T, E, pixels, vectors>(t, std::integral_constant<std::ptrdiff_t, unit>{});
+    }
   }
-}
-
-/// Widest tile in vectors, and how many pixels fit the registers beside them.
-inline constexpr int max_vectors = 3;
-/// The same where weights are packed for many rows. Of 32 registers 7 x 4 leaves none for a number of `a`, so that one sum
-/// waits in memory, which costs nothing; and 7 divides the widths of most nets' images.
-inline constexpr int max_gathered = vector_registers >= 32 ? 4 : max_vectors;
-constexpr int max_pixels(int vectors) {
-  if (vector_registers >= 32) return vectors == 4 ? 7 : vectors == 2 ? 12 : 8;
-  return vectors == 3 ? 4 : vectors == 2 ? 6 : 8;
+  if constexpr (pixels <= max_apart) detail::tile_body<T, E, pixels, vectors>(t, t.pixel_stride);
 }
 
 namespace detail {
@@ -158,8 +162,7 @@ template <class T, class E>
 void run_tiles(TileArgs<T, E> t, int count, int vectors) {
   static constexpr auto table = detail::tile_table<T, E>(std::make_index_sequence<static_cast<std::size_t>(max_gathered)>{});
   const detail::Tile<T, E>* tiles = table[static_cast<std::size_t>(vectors - 1)];
-  // more distances than nine, where they are not constants, would fill the registers that count steps
-  const int most = t.pixel_stride == Operand<T, E>::unit ? max_pixels(vectors) : std::min(9, max_pixels(vectors));
+  const int most = std::min(t.pixel_stride == Operand<T, E>::unit ? vector_registers : max_apart, max_pixels(vectors));
   int cuts = (count + most - 1) / most;
   while (count > 0) {
     const int pixels = (count + cuts - 1) / cuts;
