@@ -175,12 +175,12 @@ void run_tiles(TileArgs<T, E> t, int count, int vectors) {
   }
 }
 
-/// Cuts `columns` (a multiple of the lanes) into panels of 1 to max_vectors vectors, as evenly as possible; calls f(first
-/// column, vectors).
+/// Cuts `columns` (a multiple of the lanes) into panels of 1 to `widest` vectors, as evenly as possible; calls f(first column,
+/// vectors).
 template <class T, class F>
-void for_panels(int columns, F&& f) {
+void for_panels(int columns, F&& f, int widest = max_vectors) {
   int left = columns / lanes<T>;
-  int cuts = (left + max_vectors - 1) / max_vectors;
+  int cuts = (left + widest - 1) / widest;
   int column = 0;
   while (left > 0) {
     const int vectors = (left + cuts - 1) / cuts;

@@ -30,7 +30,7 @@ template <class T>
 void multiply_point(const TileGrid<T>& grid, const TileMatrix<T>& in, const T* kernels, const TileMatrix<T>& out, int p,
                     Range rows, int depth, int columns) {
   const std::ptrdiff_t start = 0;
-  for_panels<T>(columns, [&](int column, int vectors) {
+  const auto panel = [&](int column, int vectors) {
     const int width = vectors * lanes<T>;
     const int cuts = (depth + panel_depth<T>(vectors) - 1) / panel_depth<T>(vectors);
     for (int cut = 0; cut < cuts; ++cut) {
@@ -49,7 +49,8 @@ void multiply_point(const TileGrid<T>& grid, const TileMatrix<T>& in, const T* k
       t.add = cut > 0;
       run_tiles(t, static_cast<int>(rows.size()), vectors);
     }
-  });
+  };
+  for_panels<T>(columns, panel, max_gathered);
 }
 
 /// `units` tiles, or samples of `each` tiles, in blocks: enter(tile, in, row) for every tile, the products with `kernels`, and

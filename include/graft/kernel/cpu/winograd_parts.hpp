@@ -174,9 +174,9 @@ const T* transform_kernels(int c, int oc, bool transposed, const T* w, bool wort
   const int cuts = (depth + most - 1) / most;
   T* out = workspace<T>(
       Work::pack_b, static_cast<std::size_t>(tile_points(taps)) * static_cast<std::size_t>(c) * static_cast<std::size_t>(oc));
-  const Gather shape{.out_c = columns};
+  const Gather shape{.out_c = columns, .widest = max_gathered};
   parallel_for(
-      panel_count<T>(columns) * cuts,
+      panel_count<T>(columns, shape.widest) * cuts,
       [&](int task) {
         const Panel panel = panel_at<T>(shape, task / cuts);
         const Range rows = chunk(depth, cuts, task % cuts);
