@@ -25,7 +25,6 @@ struct Nets {
   Model<toy::Labels> labels{{.seed = 2}}, other_labels{{.seed = 8}};
   Model<Domains> domains{{.seed = 3}};
 };
-std::vector<float> numbers(const ModelBase<float>& model) { return {model.values().begin(), model.values().end()}; }
 
 FitOptions shaken(const toy::Problem& problem, int epochs = 40) {
   FitOptions options = problem.options(epochs);
@@ -40,7 +39,7 @@ TEST_CASE("Composed of a domain head is Dann, and of CORAL is DeepCoral, number 
     Nets nets;
     auto method = make(nets);
     method.fit(problem.source, problem.target.without_labels(), problem.options(3));
-    return numbers(nets.features);
+    return toy::numbers(nets.features);
   };
   CHECK(weights([](Nets& n) {
           return Composed{n.features, n.labels, Recipe{}, part::Dann{n.domains}};
@@ -70,10 +69,10 @@ TEST_CASE("parts add up: each has its column, and its models are trained and sav
   static_assert(std::tuple_size_v<decltype(method.models())> == 5);
   static_assert(!decltype(method)::sees_clean_target && MeanTeacher<Model<toy::Body>, Model<toy::Labels>>::sees_clean_target);
   CHECK(&std::get<0>(method.classifier()) == &nets.other_features);
-  const auto before = numbers(nets.domains);
+  const auto before = toy::numbers(nets.domains);
   const History history = method.fit(problem.source, problem.target.without_labels(), problem.options(2));
   for (const char* column : {"label_loss", "domain_loss", "entropy", "lambda"}) CHECK(std::isfinite(history.last(column)));
-  CHECK(before != numbers(nets.domains));
+  CHECK(before != toy::numbers(nets.domains));
 }
 
 TEST_CASE("WeightAverage: the recurrence with its ramp, statistics copied, begins as the model", "[transfer]") {
@@ -81,7 +80,7 @@ TEST_CASE("WeightAverage: the recurrence with its ramp, statistics copied, begin
   Model<NormLabels> head{{.seed = 3}}, average_head{{.seed = 4}};
   part::WeightAverage part{average, average_head, 0.6};
   part.begin(body, head);
-  CHECK(numbers(average) == numbers(body));
+  CHECK(toy::numbers(average) == toy::numbers(body));
   std::vector<double> expected;
   for (std::uint64_t step = 0; step < 6; ++step) {
     for (float& w : body.values()) w += 0.5f * static_cast<float>(step + 1);

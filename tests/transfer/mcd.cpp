@@ -16,8 +16,7 @@ struct Nets {
   Model<toy::Body> features{{.seed = 1}};
   Model<Head> labels{{.seed = 2}}, second{{.seed = 3}};
   [[nodiscard]] std::vector<std::vector<float>> numbers() const {
-    const auto copied = [](const ModelBase<float>& m) { return std::vector<float>(m.values().begin(), m.values().end()); };
-    return {copied(features), copied(labels), copied(second)};
+    return {toy::numbers(features), toy::numbers(labels), toy::numbers(second)};
   }
 };
 constexpr double rate = 0.05, lambda = 3.0;

@@ -8,10 +8,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 namespace toy {
 
 using namespace graft;
+
+/// A model's weights.
+inline std::vector<float> numbers(const ModelBase<float>& model) { return {model.values().begin(), model.values().end()}; }
 
 /// n points of the two classes in turn; point(class, random) -> {x, y}, in units that fit [-4, 4].
 template <class Point>

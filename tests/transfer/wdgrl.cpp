@@ -18,7 +18,6 @@ struct Nets {
   Model<toy::Labels> labels{{.seed = 2}};
   Model<Critic> critic{{.seed = 3}};
 };
-std::vector<float> numbers(const ModelBase<float>& model) { return {model.values().begin(), model.values().end()}; }
 bool all_zero(ModelBase<float>& model) {
   return std::all_of(model.gradients().begin(), model.gradients().end(), [](float g) { return g == 0.0f; });
 }
@@ -54,17 +53,17 @@ TEST_CASE("Wdgrl: the critic learns alone, then the body and the label head with
   for_each_optimizer(optimizers, [&, index = std::size_t{0}](auto& o, std::size_t) mutable {
     o.learning_rate = method.learning_rate(0.5)[index++];
   });
-  const auto features = numbers(nets.features), labels = numbers(nets.labels), critic = numbers(nets.critic);
+  const auto features = toy::numbers(nets.features), labels = toy::numbers(nets.labels), critic = toy::numbers(nets.critic);
   Tape<float> tape;
   Means before, after;
   method.loss(tape, batch, 0.5, before);  // without optimisers: nothing moves
   tape.discard();
-  CHECK(numbers(nets.critic) == critic);
+  CHECK(toy::numbers(nets.critic) == critic);
 
   const auto loss = method.loss(tape, batch, 0.5, after, optimizers);
-  CHECK(numbers(nets.critic) != critic);
-  CHECK(numbers(nets.features) == features);
-  CHECK(numbers(nets.labels) == labels);
+  CHECK(toy::numbers(nets.critic) != critic);
+  CHECK(toy::numbers(nets.features) == features);
+  CHECK(toy::numbers(nets.labels) == labels);
   CHECK(all_zero(nets.features));
   CHECK(all_zero(nets.labels));
   // it has come near to the distance: more than what the means alone tell it, with slopes of about 1
@@ -72,14 +71,14 @@ TEST_CASE("Wdgrl: the critic learns alone, then the body and the label head with
   CHECK(last(after, "wasserstein") > 0.0);
   CHECK(last(after, "gradient_penalty") < 0.1);
 
-  const auto trained = numbers(nets.critic);
+  const auto trained = toy::numbers(nets.critic);
   const Gradients gradients = backward(loss);
   CHECK(all_zero(nets.critic));
   CHECK_FALSE(all_zero(nets.features));
   for_each_optimizer(optimizers, [&](auto& o, std::size_t) { o.step(gradients); });
-  CHECK(numbers(nets.critic) == trained);
-  CHECK(numbers(nets.features) != features);
-  CHECK(numbers(nets.labels) != labels);
+  CHECK(toy::numbers(nets.critic) == trained);
+  CHECK(toy::numbers(nets.features) != features);
+  CHECK(toy::numbers(nets.labels) != labels);
   CHECK_THROWS_WITH((Wdgrl{nets.features, nets.labels, nets.critic, {.critic_steps = 0}}),
                     Catch::Matchers::Contains("critic_steps is 0"));
 }
@@ -88,7 +87,7 @@ TEST_CASE("Wdgrl: who learns from what, and the audit moves nothing", "[transfer
   const toy::Problem problem = toy::moved();
   Nets nets;
   Wdgrl method{nets.features, nets.labels, nets.critic, {.lambda = {0.5, 10.0}}};
-  const auto critic = numbers(nets.critic);
+  const auto critic = toy::numbers(nets.critic);
   const Audit audit = graft::audit(method, problem.source, problem.target.without_labels(), problem.options());
   CHECK(audit.at("label_loss", "features").factor == Approx(1.0));
   CHECK(audit.at("label_loss", "labels").factor == Approx(1.0));
@@ -96,7 +95,7 @@ TEST_CASE("Wdgrl: who learns from what, and the audit moves nothing", "[transfer
   CHECK(audit.at("wasserstein", "features").factor == Approx(0.5 * DannLambda{}(0.5)));
   CHECK_FALSE(audit.at("wasserstein", "labels").reached);
   CHECK_FALSE(audit.at("wasserstein", "critic").reached);
-  CHECK(numbers(nets.critic) == critic);
+  CHECK(toy::numbers(nets.critic) == critic);
 }
 
 TEST_CASE("Wdgrl: the distance of two domains that differ by a move is the move, whatever the batches", "[transfer]") {
@@ -142,8 +141,8 @@ TEST_CASE("Wdgrl: a run that was stopped goes on to the same bits", "[transfer]"
     Nets first, second;
     if (stop) CHECK_THROWS_AS(fit(first, false, Stop{}), int);
     fit(second, stop);
-    auto all = numbers(second.features);
-    const auto critic = numbers(second.critic);
+    auto all = toy::numbers(second.features);
+    const auto critic = toy::numbers(second.critic);
     all.insert(all.end(), critic.begin(), critic.end());
     return all;
   };
