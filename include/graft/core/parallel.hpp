@@ -4,6 +4,8 @@
 #include "graft/config.hpp"
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <cstddef>
 #include <exception>
 
@@ -71,8 +73,43 @@ class FlushDenormals {
 };
 }  // namespace detail
 
-/// Calls `body(index)` for every index in [0, count), each exactly once, on up to threads() threads; indices are handed out as
-/// threads get free, so a body must write only what its own index owns. `worth` false runs the loop on the calling thread
+#ifdef _OPENMP
+namespace detail {
+/// What is left of a loop: each thread has a range of its own, and takes from the others' when that is done.
+class Shares {
+ public:
+  Shares(int count, int team) : count_(count), parts_(std::min(team, most)) {
+    for (int part = 0; part < parts_; ++part) taken_[static_cast<std::size_t>(part)].count.store(0, std::memory_order_relaxed);
+  }
+  /// Calls `body(index)` for indices that nobody else takes, those of `thread`'s range first, until none is left.
+  template <class Body>
+  void work(int thread, const Body& body) {
+    for (int visit = 0; visit < parts_; ++visit) {
+      const int part = (thread + visit) % parts_;
+      const Range range = chunk(count_, parts_, part);
+      auto& taken = taken_[static_cast<std::size_t>(part)].count;
+      for (;;) {
+        const std::ptrdiff_t index = range.begin + taken.fetch_add(1, std::memory_order_relaxed);
+        if (index >= range.end) break;
+        body(static_cast<int>(index));
+      }
+    }
+  }
+
+ private:
+  static constexpr int most = 64;
+  struct alignas(64) Taken {
+    std::atomic<int> count;
+  };
+  int count_, parts_;
+  std::array<Taken, static_cast<std::size_t>(most)> taken_;
+};
+}  // namespace detail
+#endif
+
+/// Calls `body(index)` for every index in [0, count), each exactly once, on up to threads() threads; a body must write only
+/// what its own index owns. Each thread has a range of its own, the same in loops of the same length, so that it finds in its
+/// cache what it left there, and takes from the others' when that is done. `worth` false runs the loop on the calling thread
 /// (small work is not worth a team). An exception of a body is rethrown here after the loop. Bodies run with denormals flushed
 /// to zero.
 template <class Body>
@@ -81,8 +118,9 @@ void parallel_for(int count, Body&& body, bool worth = true) {
   const int team = std::min(threads(), count);
   if (worth && team > 1 && !omp_in_parallel()) {
     std::exception_ptr error = nullptr;
-#pragma omp parallel for num_threads(team) schedule(dynamic, 1)
-    for (int i = 0; i < count; ++i) {
+    detail::Shares shares(count, team);
+#pragma omp parallel num_threads(team)
+    shares.work(omp_get_thread_num(), [&](int i) {
       try {
         const detail::FlushDenormals flush;
         body(i);
@@ -90,7 +128,7 @@ void parallel_for(int count, Body&& body, bool worth = true) {
 #pragma omp critical(graft_parallel_error)
         if (!error) error = std::current_exception();
       }
-    }
+    });
     if (error) std::rethrow_exception(error);
     return;
   }

@@ -46,7 +46,8 @@ WeightsWay weights_way(const ConvExtents& e) {
   way.parts = !way.together && depth * max_vectors * lanes<T> * bytes_of_one > 65536 ? e.kh : 1;
   way.shares = way.together ? 1 : way.panels;
   const int each = way.shares * way.parts;
-  way.chunks = std::max(1, std::min({e.n, fixed_chunks, (2 * fixed_chunks + each - 1) / each}));
+  // At least four parts: what threads read at the same time, each for all its panels, then stays in the third cache.
+  way.chunks = std::max(1, std::min({e.n, fixed_chunks, std::max(4, (2 * fixed_chunks + each - 1) / each)}));
   way.worth = static_cast<double>(e.n) * e.oh * e.ow * e.oc * depth > 5e5;
   return way;
 }
