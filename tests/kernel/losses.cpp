@@ -299,6 +299,47 @@ TEST_CASE("MMD: huge numbers stay finite, and a NaN is not hidden", "[kernel][lo
   }
 }
 
+/// The biased estimate with the kernel exp(-gamma d2), and its gradient for x, by its definition.
+double plain_mmd(int nx, int ny, int d, double gamma, const std::vector<double>& x, const std::vector<double>& y, double* dx) {
+  const auto row = [&](int i) { return i < nx ? x.data() + i * d : y.data() + (i - nx) * d; };
+  double loss = 0.0;
+  for (int i = 0; i < nx + ny; ++i) {
+    for (int j = 0; j < nx + ny; ++j) {
+      double d2 = 0.0;
+      for (int k = 0; k < d; ++k) d2 += (row(i)[k] - row(j)[k]) * (row(i)[k] - row(j)[k]);
+      const double share = (i < nx) != (j < nx) ? -1.0 / (1.0 * nx * ny)
+                           : i < nx             ? 1.0 / (1.0 * nx * nx)
+                                                : 1.0 / (1.0 * ny * ny);
+      const double value = share * std::exp(-gamma * d2);
+      loss += value;
+      for (int k = 0; i < nx && k < d; ++k) dx[i * d + k] -= 4.0 * gamma * value * (row(i)[k] - row(j)[k]);
+    }
+  }
+  return loss;
+}
+
+TEST_CASE("MMD of many rows is what its definition says", "[kernel][losses]") {
+  struct Shape {
+    int nx, ny, d;
+  };
+  // points of which each thread makes its own copy; too many for that; and blocks of many rows
+  for (const auto& [nx, ny, d] : {Shape{130, 75, 37}, Shape{300, 270, 200}, Shape{700, 400, 100}}) {
+    const auto x = reference::normal(static_cast<std::size_t>(nx * d), 1);
+    const auto y = reference::normal(static_cast<std::size_t>(ny * d), 2);
+    std::vector<double> dx(x.size());
+    const double loss = plain_mmd(nx, ny, d, 0.5 / d, x, y, dx.data());
+    const auto result = mmd(nx, ny, x, y, with(Estimator::biased, {0.5 / d}));
+    CHECK(std::abs(result.loss - loss) < 1e-13);
+    CHECK(reference::distance(result.dx, dx) < 1e-12);
+    CHECK(reference::same_on_threads([&, rows_x = nx, rows_y = ny] {
+      auto r = mmd(rows_x, rows_y, x, y, with(Estimator::biased));
+      reference::append(r.dx, r.dy);
+      r.dx.push_back(r.loss);
+      return r.dx;
+    }));
+  }
+}
+
 TEST_CASE("losses do not depend on the number of threads", "[kernel][losses]") {
   const auto x = reference::normal<float>(70 * 33, 1);
   const auto y = reference::normal<float>(91 * 33, 2);

@@ -9,6 +9,7 @@
 #include "graft/core/error.hpp"
 #include "graft/core/device.hpp"
 #include "graft/core/trace.hpp"
+#include "graft/kernel/cpu/conv_gather.hpp"
 #include "graft/kernel/cpu/kernel_matrix.hpp"
 #include "graft/kernel/options.hpp"
 
@@ -82,7 +83,6 @@ T mmd_linear(int n, int d, bool ring, const T* x, const T* y, const KernelSum<T>
 
 /// Whether a task weighs all panels of columns: all use a block of W before it leaves the cache.
 constexpr bool panels_together(int n) { return n > 1024; }
-constexpr bool worth_a_team_of_pairs(int n, int d) { return static_cast<double>(n) * n * d > 1e5; }
 
 /// What mmd returns for numbers of a size whose squares leave the range of T: the same problem in other units.
 template <class T>
@@ -112,7 +112,8 @@ T mmd(Cpu, int nx, int ny, int d, const T* x, const T* y, const MmdOptions& opti
     if (dy != nullptr) std::fill_n(dy, static_cast<std::size_t>(ny) * width, value);
   };
 
-  const detail::Clouds<T> clouds(nx, ny, d, x, y);
+  const detail::CloudsOfThreads<T> points(nx, ny, d, x, y, !linear);
+  const detail::Clouds<T>& clouds = points.here();
   const int n = nx + ny;
   const double mean_square = clouds.total / n / n;
   constexpr double least = sizeof(T) == 4 ? 1e-25 : 1e-250;
@@ -146,21 +147,11 @@ T mmd(Cpu, int nx, int ny, int d, const T* x, const T* y, const MmdOptions& opti
   const double between = -1.0 / (static_cast<double>(nx) * ny);
   const int blocks = clouds.blocks();
   const int pairs = blocks * (blocks + 1) / 2;
-  const int augmented = padded<T>(d + 2);
-  const std::size_t rows = static_cast<std::size_t>(n);
-  T* weights =
-      workspace<T>(Work::pairwise, static_cast<std::size_t>(pairs) * static_cast<std::size_t>(clouds.most * clouds.most));
-  T* panels = workspace<T>(Work::pack_b, std::max(static_cast<std::size_t>(blocks * clouds.most) * width,
-                                                  rows * static_cast<std::size_t>(augmented)));
-  double* sums = clouds.sums;
+  const std::size_t held = static_cast<std::size_t>(pairs) * static_cast<std::size_t>(clouds.most * clouds.most);
+  T* weights = workspace<T>(Work::pairwise, held + static_cast<std::size_t>(blocks) * static_cast<std::size_t>(n));
+  T* pulls = weights + held;
+  double* sums = workspace<double>(Work::unpool, static_cast<std::size_t>(pairs));
   const bool worth = detail::worth_a_team_of_pairs(n, d);
-  const auto packed = [&](int j) { return panels + static_cast<std::ptrdiff_t>(j) * clouds.most * d; };
-  parallel_for(
-      blocks,
-      [&](int j) {
-        pack_panels_transposed(d, static_cast<int>(clouds.block(j).size()), clouds.z + clouds.block(j).begin * d, d, packed(j));
-      },
-      worth);
   parallel_for(
       pairs,
       [&](int p) {
@@ -169,56 +160,29 @@ T mmd(Cpu, int nx, int ny, int d, const T* x, const T* y, const MmdOptions& opti
         const int j = p - i * (i + 1) / 2;
         const double c = i < clouds.blocks_x ? within_x : j < clouds.blocks_x ? between : within_y;
         sums[p] = (i == j ? c : 2.0 * c) *
-                  detail::kernel_block(clouds, kernel, i, j, packed(j), 4.0 * c, weights + clouds.slot(i, j));
+                  detail::kernel_block(points.here(), kernel, i, j, 4.0 * c, weights + clouds.slot(i, j), pulls);
       },
       worth);
   double loss = unbiased ? 0.0 : kernel.count * (nx * within_x + ny * within_y);
   for (int p = 0; p < pairs; ++p) loss += sums[p];
   if (dx == nullptr && dy == nullptr) return static_cast<T>(loss);
 
-  T* wide = workspace<T>(Work::partial, 2 * rows * static_cast<std::size_t>(augmented));
-  T* result = wide + rows * static_cast<std::size_t>(augmented);
-  parallel_for(
-      blocks,
-      [&](int block) {
-        for (std::ptrdiff_t i = clouds.block(block).begin; i < clouds.block(block).end; ++i) {
-          T* to = wide + i * (d + 2);
-          std::memcpy(to, clouds.z + i * d, width * sizeof(T));
-          to[d] = i < nx ? T{1} : T{0};
-          to[d + 1] = i < nx ? T{0} : T{1};
-        }
-      },
-      worth);
-  pack_panels(n, d + 2, wide, d + 2, panels);
-  const int parts = (augmented / lanes<T> + max_vectors - 1) / max_vectors;
+  const int parts = detail::panel_count<T>(d, max_gathered);
   const int groups = detail::panels_together(n) ? 1 : parts;
   parallel_for(
       blocks * groups,
       [&](int task) {
-        detail::weigh_rows(clouds, task / groups, weights, panels, chunk(parts, groups, task % groups), result, augmented);
+        const int i = task % blocks;  // neighbours share no weights
+        const Range rows = clouds.block(i);
+        T* to = i < clouds.blocks_x ? dx : dy;
+        if (to == nullptr) return;
+        const Range wanted = chunk(parts, groups, task / blocks);
+        T* weighed =
+            workspace<T>(Work::partial, static_cast<std::size_t>(rows.size()) * static_cast<std::size_t>(padded<T>(d)));
+        detail::weigh_rows(points.here(), i, weights, wanted, weighed);
+        detail::give_rows(points.here(), i, wanted, pulls, weighed, to + (rows.begin - (i < clouds.blocks_x ? 0 : nx)) * d);
       },
       worth);
-  // sum_j W_ij (z_j - z_i), the other cloud's z shifted by the distance of the means
-  const auto give = [&](T* to, std::ptrdiff_t first, std::ptrdiff_t count, int other, double sign) {
-    if (to == nullptr) return;
-    const int pieces = static_cast<int>((count + 63) / 64);
-    parallel_for(
-        pieces,
-        [&](int piece) {
-          const Range taken = chunk(count, pieces, piece);
-          for (std::ptrdiff_t i = first + taken.begin; i < first + taken.end; ++i) {
-            const T* row = result + i * augmented;
-            const T sum = row[d] + row[d + 1];
-            const T cross = static_cast<T>(sign) * row[d + other];
-            const T* z = clouds.z + i * d;
-            T* out = to + (i - first) * d;
-            for (int k = 0; k < d; ++k) out[k] = (row[k] - sum * z[k]) + cross * static_cast<T>(clouds.shift[k]);
-          }
-        },
-        worth);
-  };
-  give(dx, 0, nx, 1, 1.0);
-  give(dy, nx, ny, 0, -1.0);
   return static_cast<T>(loss);
 }
 
