@@ -41,7 +41,7 @@ WeightsWay weights_way(const ConvExtents& e) {
   way.merged = !apart && (way.copy || !wide);
   way.panels = e.groups * panel_count<T>(og);
   constexpr std::ptrdiff_t bytes_of_one = static_cast<std::ptrdiff_t>(sizeof(T));
-  way.together = way.panels > 1 && e.n >= fixed_chunks &&
+  way.together = e.n >= fixed_chunks &&
                  static_cast<std::ptrdiff_t>(depth) * padded<T>(og) * e.groups * bytes_of_one <= 786432;
   way.parts = !way.together && depth * max_vectors * lanes<T> * bytes_of_one > 65536 ? e.kh : 1;
   way.shares = way.together ? 1 : way.panels;

@@ -178,6 +178,28 @@ GRAFT_INLINE void keep_in_register([[maybe_unused]] Vec<T>& x) {
 #endif
 }
 
+/// GCC parks numbers for which it lacks general registers in vector registers, and moving one back waits in the queue behind
+/// the products. What follows keeps it from doing so.
+#if defined(__GNUC__) && !defined(__clang__)
+inline constexpr bool parks_in_vectors = true;
+#else
+inline constexpr bool parks_in_vectors = false;
+#endif
+/// `value`, of which the compiler no longer knows how it came about.
+template <class P>
+GRAFT_INLINE P hidden(P value) {
+#if defined(__GNUC__) && !defined(__clang__)
+  asm("" : "+r"(value));
+#endif
+  return value;
+}
+/// What was read from memory before is read again when it is needed, and not kept in a register until then.
+GRAFT_INLINE void forget_memory() {
+#if defined(__GNUC__) && !defined(__clang__)
+  asm volatile("" ::: "memory");
+#endif
+}
+
 /// Registers that hold vectors.
 #if defined(__AVX512F__) && !defined(GRAFT_NO_SIMD)
 inline constexpr int vector_registers = 32;

@@ -43,37 +43,46 @@ struct TileArgs {
   bool past = false;        ///< see goes_past_caches()
 };
 
-namespace detail {
-/// The tile; a constant stride of the pixels makes their addresses constants. One flat body: sums that are passed on leave the
-/// registers.
-template <class T, class E, int pixels, int vectors, class Stride>
-void tile_body(const TileArgs<T, E>& t, Stride stride) {
+/// One tile. Pixels in groups, whose distances within are the same, steps whose factors the compiler does not see, and
+/// arguments read anew for each segment: all that GCC's loops need is then in general registers (parks_in_vectors; a tile of 75
+/// steps lost an eighth).
+template <class T, class E, int pixels, int vectors>
+void run_tile(const TileArgs<T, E>& t) {
   using V = Vec<T>;
   using Factor = Operand<T, E>;
+  constexpr int each = !parks_in_vectors || pixels <= 3 ? pixels : pixels <= 8 ? (pixels + 1) / 2 : (pixels + 2) / 3;
+  constexpr int groups = (pixels + each - 1) / each;
+  constexpr std::ptrdiff_t size = sizeof(E);
   V sum[static_cast<std::size_t>(pixels)][static_cast<std::size_t>(vectors)];
   GRAFT_UNROLL
   for (int p = 0; p < pixels; ++p) {
     GRAFT_UNROLL
     for (int v = 0; v < vectors; ++v) sum[p][v] = V::all(T{0});
   }
-  const E* b = t.b;
-  const std::ptrdiff_t b_stride = t.b_stride;
-  const std::ptrdiff_t step = t.step;
+  const std::ptrdiff_t stride = t.pixel_stride;
+  const char* b = reinterpret_cast<const char*>(t.b);
   for (int s = 0; s < t.segments; ++s) {
-    const E* a = t.a + t.offset[s];
-    if (t.b_offset != nullptr) b = t.b + t.b_offset[s];
-    for (int k = 0; k < t.length; ++k) {
+    forget_memory();
+    const std::ptrdiff_t step = hidden(t.step * size);
+    const std::ptrdiff_t b_step = hidden(t.b_stride * size);
+    const char* a[static_cast<std::size_t>(groups)];
+    a[0] = reinterpret_cast<const char*>(t.a + t.offset[s]);
+    GRAFT_UNROLL
+    for (int g = 1; g < groups; ++g) a[g] = hidden(a[g - 1] + each * stride * size);
+    if (t.b_offset != nullptr) b = reinterpret_cast<const char*>(t.b + t.b_offset[s]);
+    for (int k = t.length; k > 0; --k) {
       typename Factor::Row row[static_cast<std::size_t>(vectors)];
       GRAFT_UNROLL
-      for (int v = 0; v < vectors; ++v) row[v] = Factor::row(b + v * (lanes<T> * Factor::unit));
+      for (int v = 0; v < vectors; ++v) row[v] = Factor::row(reinterpret_cast<const E*>(b) + v * (lanes<T> * Factor::unit));
       GRAFT_UNROLL
       for (int p = 0; p < pixels; ++p) {
-        const auto x = Factor::all(a + p * stride);
+        const auto x = Factor::all(reinterpret_cast<const E*>(a[p / each]) + p % each * stride);
         GRAFT_UNROLL
         for (int v = 0; v < vectors; ++v) sum[p][v] = Factor::fused_with(x, row[v], sum[p][v]);
       }
-      a += step;
-      b += b_stride;
+      GRAFT_UNROLL
+      for (int g = 0; g < groups; ++g) a[g] += step;
+      b += b_step;
     }
   }
   T* out = t.out;
@@ -114,7 +123,6 @@ void tile_body(const TileArgs<T, E>& t, Stride stride) {
     for (int v = 0; v < vectors; ++v) sum[p][v].store(out + p * t.out_stride + v * lanes<T>);
   }
 }
-}  // namespace detail
 
 /// Widest tile in vectors, and how many pixels fit the registers beside them.
 inline constexpr int max_vectors = 3;
@@ -123,21 +131,6 @@ inline constexpr int max_gathered = vector_registers >= 32 ? 4 : max_vectors;
 constexpr int max_pixels(int vectors) {
   if (vector_registers >= 32) return vectors == 4 ? 6 : vectors == 2 ? 12 : 8;
   return vectors == 3 ? 4 : vectors == 2 ? 6 : 8;
-}
-
-/// Beyond so many pixels their distances, where they are not constants, fill the registers that count steps.
-inline constexpr int max_apart = 9;
-
-/// Without a constant distance at most max_apart pixels; the widest tile (where the lines of `a` are long) never asks for one.
-template <class T, class E, int pixels, int vectors>
-void run_tile(const TileArgs<T, E>& t) {
-  constexpr std::ptrdiff_t unit = Operand<T, E>::unit;
-  if constexpr (vectors <= max_vectors) {
-    if (pixels > max_apart || t.pixel_stride == unit) {
-      return detail::tile_body<T, E, pixels, vectors>(t, std::integral_constant<std::ptrdiff_t, unit>{});
-    }
-  }
-  if constexpr (pixels <= max_apart) detail::tile_body<T, E, pixels, vectors>(t, t.pixel_stride);
 }
 
 namespace detail {
@@ -162,7 +155,7 @@ template <class T, class E>
 void run_tiles(TileArgs<T, E> t, int count, int vectors) {
   static constexpr auto table = detail::tile_table<T, E>(std::make_index_sequence<static_cast<std::size_t>(max_gathered)>{});
   const detail::Tile<T, E>* tiles = table[static_cast<std::size_t>(vectors - 1)];
-  const int most = std::min(t.pixel_stride == Operand<T, E>::unit ? vector_registers : max_apart, max_pixels(vectors));
+  const int most = max_pixels(vectors);
   int cuts = (count + most - 1) / most;
   while (count > 0) {
     const int pixels = (count + cuts - 1) / cuts;
