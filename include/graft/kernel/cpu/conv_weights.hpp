@@ -41,8 +41,7 @@ WeightsWay weights_way(const ConvExtents& e) {
   way.merged = !apart && (way.copy || !wide);
   way.panels = e.groups * panel_count<T>(og);
   constexpr std::ptrdiff_t bytes_of_one = static_cast<std::ptrdiff_t>(sizeof(T));
-  way.together = e.n >= fixed_chunks &&
-                 static_cast<std::ptrdiff_t>(depth) * padded<T>(og) * e.groups * bytes_of_one <= 786432;
+  way.together = e.n >= fixed_chunks && static_cast<std::ptrdiff_t>(depth) * padded<T>(og) * e.groups * bytes_of_one <= 786432;
   way.parts = !way.together && depth * max_vectors * lanes<T> * bytes_of_one > 65536 ? e.kh : 1;
   way.shares = way.together ? 1 : way.panels;
   const int each = way.shares * way.parts;
@@ -121,6 +120,7 @@ void conv2d_weights(const ConvExtents& e, const T* x, const T* y, const std::uin
   // Blocks of pixels: rows of one sample, or several whole samples.
   const int unit = epilogue.pool ? 2 : 1;
   constexpr int bytes = vector_registers >= 32 ? 28672 : 16384;
+  constexpr int bytes_of_one = sizeof(T);
   parallel_for(
       chunks * shares * wanted,
       [&](int task) {
@@ -173,7 +173,8 @@ void conv2d_weights(const ConvExtents& e, const T* x, const T* y, const std::uin
             }
           }
           if (dw == nullptr) return;
-          for (int s = 0; s < block.samples; ++s) {
+          const bool in_place = !epilogue.pool && panel.real == width && e.oc * bytes_of_one <= 256;
+          for (int s = 0; s < block.samples && !in_place; ++s) {
             const std::ptrdiff_t at = (block.sample + s) * out_size + panel.group * og + panel.column;
             expand_gradient(e, epilogue, dy + at, y != nullptr ? y + at : nullptr, argmax != nullptr ? argmax + at : nullptr,
                             block.begin, block.end, panel.real, width, gradient + s * filled);
@@ -191,6 +192,13 @@ void conv2d_weights(const ConvExtents& e, const T* x, const T* y, const std::uin
           t.b_offset = b_offset;
           t.b = gradient;
           t.b_stride = width;
+          std::ptrdiff_t sample_size = filled;
+          if (in_place) {
+            t.b = dy + block.sample * out_size + static_cast<std::ptrdiff_t>(block.begin) * e.ow * e.oc + panel.group * og +
+                  panel.column;
+            t.b_stride = e.oc;
+            sample_size = out_size;
+          }
           t.out_stride = width;
           t.add = true;
           const int top = copy ? 0 : e.top;
@@ -209,7 +217,8 @@ void conv2d_weights(const ConvExtents& e, const T* x, const T* y, const std::uin
                   const int iy = r * e.sh + ky * e.dh - top;
                   if (iy < 0 || iy >= in_h) continue;
                   offset[t.segments] = s * in_size + static_cast<std::ptrdiff_t>(iy - shown) * in_w * e.c;
-                  b_offset[t.segments++] = s * filled + (static_cast<std::ptrdiff_t>(r - block.begin) * e.ow + from) * width;
+                  b_offset[t.segments++] =
+                      s * sample_size + (static_cast<std::ptrdiff_t>(r - block.begin) * e.ow + from) * t.b_stride;
                 }
               }
               if (t.segments == 0) continue;
