@@ -104,15 +104,18 @@ GRAFT_COLD inline std::string describe_conv2d_bf16(const ConvExtents& e, const P
 /// op(A) op(B) of m x k and k x n, as gemm() takes them.
 template <class T>
 GRAFT_COLD std::string describe_product(bool ta, bool tb, int m, int n, int k, std::ptrdiff_t lda) {
-  const int panels = detail::panel_count<T>(n);
+  const int panels = detail::panel_count<T>(n, max_gathered);
   const detail::ProductCut cut = detail::cut_product(m, panels, tb);
   const int rows = (m + cut.blocks - 1) / cut.blocks;
   int vectors = 1, real = n;  // of the first panel
-  for_panels<T>(padded<T>(n), [&](int column, int count) {
-    if (column > 0) return;
-    vectors = count;
-    real = std::min(count * lanes<T>, n);
-  });
+  for_panels<T>(
+      padded<T>(n),
+      [&](int column, int count) {
+        if (column > 0) return;
+        vectors = count;
+        real = std::min(count * lanes<T>, n);
+      },
+      max_gathered);
   std::string text = "product in " + std::to_string(cut.blocks) + " x " + std::to_string(cut.groups) + " tasks";
   if (tb) {
     text += "; B packed (it is transposed)";

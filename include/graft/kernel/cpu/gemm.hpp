@@ -58,7 +58,7 @@ void product(bool ta, bool tb, int m, int n, int k, const T* a, std::ptrdiff_t l
   if (m <= 0 || n <= 0) return;
   const bool worth = worth_a_team(m, n, k);
   const int width = padded<T>(n);
-  const int panels = panel_count<T>(n);
+  const int panels = panel_count<T>(n, max_gathered);
   const ProductCut cut = cut_product(m, panels, tb);
   const bool copy_a = copies_rows<T>(m, lda);
   parallel_for(
@@ -67,9 +67,9 @@ void product(bool ta, bool tb, int m, int n, int k, const T* a, std::ptrdiff_t l
         const Range rows = chunk(m, cut.blocks, task % cut.blocks);
         const Range group = chunk(panels, cut.groups, task / cut.blocks);
         const int count = static_cast<int>(rows.size());
-        const int depth = panel_depth<T>(panels > 1 ? max_vectors : width / lanes<T>);
+        const int depth = panel_depth<T>(panels > 1 ? max_gathered : width / lanes<T>);
         const int cuts = std::max(1, (k + depth - 1) / depth);
-        constexpr int widest = max_vectors * lanes<T>;
+        constexpr int widest = max_gathered * lanes<T>;
         const std::ptrdiff_t panel_lines = static_cast<std::ptrdiff_t>(count) * widest;
         T* lines = workspace<T>(Work::tile, static_cast<std::size_t>(panel_lines * group.size()));
         T* packed = workspace<T>(Work::pack_b, static_cast<std::size_t>(depth) * static_cast<std::size_t>(widest));
@@ -97,34 +97,40 @@ void product(bool ta, bool tb, int m, int n, int k, const T* a, std::ptrdiff_t l
           t.length = length;
           t.add = part > 0;
           int which = 0;
-          for_panels<T>(width, [&](int column, int vectors) {
-            const int index = which++;
-            if (index < group.begin || index >= group.end) return;
-            const int real = std::min(vectors * lanes<T>, n - column);
-            t.out = lines + (index - group.begin) * panel_lines;
-            t.out_stride = vectors * lanes<T>;
-            t.b_stride = t.out_stride;
-            if (unpacked<T>(tb, count, vectors, real)) {
-              t.b = b + steps.begin * ldb + column;
-              t.b_stride = ldb;
-            } else {
-              if (tb) {
-                pack_panel_transposed(length, real, vectors, b + column * ldb + steps.begin, ldb, packed);
-              } else {
-                pack_panel(length, real, vectors, b + steps.begin * ldb + column, ldb, packed);
-              }
-              t.b = packed;
-            }
-            run_tiles(t, count, vectors);
-          });
+          for_panels<T>(
+              width,
+              [&](int column, int vectors) {
+                const int index = which++;
+                if (index < group.begin || index >= group.end) return;
+                const int real = std::min(vectors * lanes<T>, n - column);
+                t.out = lines + (index - group.begin) * panel_lines;
+                t.out_stride = vectors * lanes<T>;
+                t.b_stride = t.out_stride;
+                if (unpacked<T>(tb, count, vectors, real)) {
+                  t.b = b + steps.begin * ldb + column;
+                  t.b_stride = ldb;
+                } else {
+                  if (tb) {
+                    pack_panel_transposed(length, real, vectors, b + column * ldb + steps.begin, ldb, packed);
+                  } else {
+                    pack_panel(length, real, vectors, b + steps.begin * ldb + column, ldb, packed);
+                  }
+                  t.b = packed;
+                }
+                run_tiles(t, count, vectors);
+              },
+              max_gathered);
         }
         int which = 0;
-        for_panels<T>(width, [&](int column, int vectors) {
-          const int index = which++;
-          if (index < group.begin || index >= group.end) return;
-          finish(static_cast<int>(rows.begin), count, column, std::min(vectors * lanes<T>, n - column),
-                 lines + (index - group.begin) * panel_lines, vectors * lanes<T>);
-        });
+        for_panels<T>(
+            width,
+            [&](int column, int vectors) {
+              const int index = which++;
+              if (index < group.begin || index >= group.end) return;
+              finish(static_cast<int>(rows.begin), count, column, std::min(vectors * lanes<T>, n - column),
+                     lines + (index - group.begin) * panel_lines, vectors * lanes<T>);
+            },
+            max_gathered);
       },
       worth);
 }
