@@ -41,6 +41,8 @@ inline const std::vector<Case>& cases() {
       {"W1 first layer, small", extents(2, 28, 28, 3, 32, 5, 5), relu_pool},
       {"W1 second layer, small", extents(2, 12, 12, 32, 48, 5, 5), relu_pool},
       {"many samples", extents(35, 6, 6, 4, 16, 3, 3), relu_pool},
+      {"many samples, no pool", extents(35, 6, 6, 4, 16, 3, 3), relu},
+      {"many samples, no pool, groups 2", extents(50, 5, 5, 6, 32, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 2), none},
       {"1x1", extents(5, 7, 7, 64, 33, 1, 1), relu},
       {"1x1 stride 2", extents(2, 9, 9, 16, 20, 1, 1, 2, 2), relu},
       {"1x1, one sample, no bias", extents(1, 13, 11, 5, 7, 1, 1), none, false},
