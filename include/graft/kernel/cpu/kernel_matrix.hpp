@@ -146,7 +146,20 @@ double kernel_block(const Clouds<T>& clouds, const KernelSum<T>& kernel, int i, 
   return sum;
 }
 
-/// sum over j of W_ij z_j for block i, panels [from, until) of the columns, at out + column * rows of the block, rows as wide
+/// Calls f(first column, vectors) for the panels of d columns whose numbers are `wanted`.
+template <class T, class F>
+void for_wanted(int d, Range wanted, const F& f) {
+  int which = 0;
+  for_panels<T>(
+      padded<T>(d),
+      [&](int column, int vectors) {
+        const int index = which++;
+        if (index >= wanted.begin && index < wanted.end) f(column, vectors);
+      },
+      max_gathered);
+}
+
+/// sum over j of W_ij z_j for block i, panels `wanted` of the columns, at out + column * rows of the block, rows as wide
 /// as the panel: the blocks left of the diagonal as they are, those below it transposed. All panels use a block of W while the
 /// second cache holds it.
 template <class T>
@@ -162,19 +175,13 @@ void weigh_rows(const Clouds<T>& clouds, int i, const T* weights, Range wanted, 
     t.offset = &start;
     t.length = static_cast<int>(other.size());
     t.add = j > 0;
-    int which = 0;
-    for_panels<T>(
-        padded<T>(clouds.d),
-        [&](int column, int vectors) {
-          const int index = which++;
-          if (index < wanted.begin || index >= wanted.end) return;
-          t.b = clouds.z + other.begin * clouds.d + column;
-          t.b_stride = clouds.d;
-          t.out_stride = vectors * lanes<T>;
-          t.out = out + static_cast<std::ptrdiff_t>(column) * count;
-          run_tiles(t, count, vectors);
-        },
-        max_gathered);
+    for_wanted<T>(clouds.d, wanted, [&](int column, int vectors) {
+      t.b = clouds.z + other.begin * clouds.d + column;
+      t.b_stride = clouds.d;
+      t.out_stride = vectors * lanes<T>;
+      t.out = out + static_cast<std::ptrdiff_t>(column) * count;
+      run_tiles(t, count, vectors);
+    });
   }
 }
 
@@ -194,22 +201,15 @@ void give_rows(const Clouds<T>& clouds, int i, Range wanted, const T* pulls, con
     own[r] = pull[0] + pull[1];
     cross[r] = i < clouds.blocks_x ? pull[1] : -pull[0];
   }
-  int which = 0;
-  for_panels<T>(
-      padded<T>(clouds.d),
-      [&](int column, int vectors) {
-        const int index = which++;
-        if (index < wanted.begin || index >= wanted.end) return;
-        const int width = std::min(vectors * lanes<T>, clouds.d - column);
-        for (std::ptrdiff_t r = 0; r < count; ++r) {
-          const T* from = sums + column * count + r * vectors * lanes<T>;
-          const T* z = clouds.z + (rows.begin + r) * clouds.d + column;
-          T* out = to + r * clouds.d + column;
-          for (int k = 0; k < width; ++k)
-            out[k] = (from[k] - own[r] * z[k]) + cross[r] * static_cast<T>(clouds.shift[column + k]);
-        }
-      },
-      max_gathered);
+  for_wanted<T>(clouds.d, wanted, [&](int column, int vectors) {
+    const int width = std::min(vectors * lanes<T>, clouds.d - column);
+    for (std::ptrdiff_t r = 0; r < count; ++r) {
+      const T* from = sums + column * count + r * vectors * lanes<T>;
+      const T* z = clouds.z + (rows.begin + r) * clouds.d + column;
+      T* out = to + r * clouds.d + column;
+      for (int k = 0; k < width; ++k) out[k] = (from[k] - own[r] * z[k]) + cross[r] * static_cast<T>(clouds.shift[column + k]);
+    }
+  });
 }
 
 }  // namespace detail

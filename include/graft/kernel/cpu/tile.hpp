@@ -217,25 +217,6 @@ void pack_panel_transposed(int rows, int real, int vectors, const T* in, std::pt
   }
 }
 
-/// Copies a rows x columns matrix (row stride `stride`) into panels, each rows x (vectors * lanes), the last zero-padded. Panel
-/// at column c starts at out + c * rows.
-template <class T>
-void pack_panels(int rows, int columns, const T* in, std::ptrdiff_t stride, T* out) {
-  for_panels<T>(padded<T>(columns), [&](int column, int vectors) {
-    pack_panel(rows, std::min(vectors * lanes<T>, columns - column), vectors, in + column, stride,
-               out + static_cast<std::ptrdiff_t>(column) * rows);
-  });
-}
-
-/// The same from the transposed matrix: element (r, c) is in[c * stride + r].
-template <class T>
-void pack_panels_transposed(int rows, int columns, const T* in, std::ptrdiff_t stride, T* out) {
-  for_panels<T>(padded<T>(columns), [&](int column, int vectors) {
-    pack_panel_transposed(rows, std::min(vectors * lanes<T>, columns - column), vectors, in + column * stride, stride,
-                          out + static_cast<std::ptrdiff_t>(column) * rows);
-  });
-}
-
 /// pack_panel() of `rows` steps for factors stored as E: two rows of floats are a row of pairs, the last of an odd number with
 /// zeros.
 template <class T, class E>
