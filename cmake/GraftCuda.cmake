@@ -21,7 +21,7 @@ find_package(CUDAToolkit REQUIRED)
 
 set(folder ${CMAKE_CURRENT_SOURCE_DIR}/include/graft/kernel/cuda)
 add_library(graft_cuda STATIC ${folder}/blas.cu ${folder}/dnn.cu ${folder}/layers.cu ${folder}/libraries.cu ${folder}/domains.cu ${folder}/losses.cu
-            ${folder}/products.cu ${folder}/rounded.cu ${folder}/runtime.cu ${folder}/steps.cu)
+            ${folder}/pixels.cu ${folder}/products.cu ${folder}/rounded.cu ${folder}/runtime.cu ${folder}/steps.cu)
 add_library(graft::cuda ALIAS graft_cuda)
 set_target_properties(graft_cuda PROPERTIES EXPORT_NAME cuda POSITION_INDEPENDENT_CODE ON)
 set_property(TARGET graft_cuda PROPERTY CUDA_STANDARD) # given below: CMake does not know that new compilers of CUDA have C++20

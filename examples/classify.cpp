@@ -5,6 +5,7 @@
 #include <graft/models/imagenet_classes.hpp>
 #include <graft/models/mobilenet.hpp>
 
+#include "face/device.hpp"
 #include "face/photos.hpp"
 
 #include <chrono>
@@ -14,10 +15,10 @@ using namespace graft;
 
 namespace {
 
-template <class N>
+template <class N, class Device>
 void classify(example::PhotoSession& session, const std::filesystem::path& weights,
               const std::vector<std::filesystem::path>& photographs) {
-  Model<N> model;
+  Model<N, Device> model;
   io::load(model, weights, {.names = io::names::keras()});
   const std::vector<std::string> names(models::imagenet_classes.begin(), models::imagenet_classes.end());
   for (const auto& file : photographs) {
@@ -55,9 +56,9 @@ int main(int argc, char** argv) {
     const int filters = example::first_filters(weights);
     if (filters != 32 && filters != 8)
       fail("'", weights.string(), "' is not of MobileNetV1 of width 1.0 or 0.25 under Keras' names; give such a file.");
-    if (filters == 32)
-      classify<models::MobileNetV1<1.0>>(session, weights, photographs);
-    else
-      classify<models::MobileNetV1<0.25>>(session, weights, photographs);
+    example::on_cpu_or_cuda(session.options.device, [&]<class Device>(Device) {
+      filters == 32 ? classify<models::MobileNetV1<1.0>, Device>(session, weights, photographs)
+                    : classify<models::MobileNetV1<0.25>, Device>(session, weights, photographs);
+    });
   });
 }

@@ -20,9 +20,9 @@ using Trunk = Cut<models::MobileNetV1<0.25>, "global_average_pooling2d">;
 using WideTrunk = WithHead<Cut<models::MobileNetV1<1.0>, "conv_pw_12_relu">, Named<"pool", GlobalAveragePool>>;
 
 /// features (n x d), labels (n) and the classes' names, a line each.
-template <class N>
+template <class N, class Device>
 void extract(const data::Labelled& set, const fs::path& weights, const fs::path& file) {
-  Model<N> trunk;
+  Model<N, Device> trunk;
   io::load(trunk, weights, {.names = io::names::keras(), .allow_unused = true});
   FeatureCache cache;
   const auto features = cache.features(trunk, set, data::Normalize{{0.5, 0.5, 0.5, 0.5}, {0.5, 0.5, 0.5, 0.5}});
@@ -57,11 +57,11 @@ data::Features<float> features_of(const File& file, std::vector<std::string>& na
 }
 
 /// A linear classifier on `share` of each class, scored on the rest.
-template <int Numbers>
+template <int Numbers, class Device>
 void train_from(example::PhotoSession& session, const data::Features<float>& all, double share,
                 const std::vector<std::string>& names) {
   const auto [train, rest] = example::split(all, share, session.options.seed);
-  auto head = example::linear_classifier<example::LinearHead<Vector<Numbers>>>(session, train);
+  auto head = example::linear_classifier<example::LinearHead<Vector<Numbers>>, Device>(session, train);
   data::FeatureLoader<float> loader(train, {.batch = session.options.batch, .seed = session.options.seed});
   example::Supervised method(
       loader, session.options.batch, {{0.01, 1.0}}, [&, &rest = rest] { return score(rest, head).accuracy(); }, head);
@@ -88,13 +88,13 @@ int main(int argc, char** argv) {
       std::vector<std::string> names;
       const auto set =
           file.extension() == ".npz" ? features_of(io::Npz(file), names) : features_of(io::TensorFile(file), names);
-      if (set.shape().size() == 256)
-        train_from<256>(session, set, share, names);
-      else if (set.shape().size() == 1024)
-        train_from<1024>(session, set, share, names);
-      else
+      if (set.shape().size() != 256 && set.shape().size() != 1024)
         fail("'", file.string(), "' has ", set.shape().size(),
              " numbers for each image; this example is compiled for 256 and 1024.");
+      example::on_cpu_or_cuda(session.options.device, [&]<class Device>(Device) {
+        set.shape().size() == 256 ? train_from<256, Device>(session, set, share, names)
+                                  : train_from<1024, Device>(session, set, share, names);
+      });
       session.finish(file.string(), set.name());
       return;
     }
@@ -104,9 +104,8 @@ int main(int argc, char** argv) {
     const int filters = example::first_filters(weights);
     if (filters != 32 && filters != 8)
       fail("'", weights.string(), "' is not of MobileNetV1 of width 1.0 or 0.25 under Keras' names; give such a file.");
-    if (filters == 32)
-      extract<WideTrunk>(set, weights, file);
-    else
-      extract<Trunk>(set, weights, file);
+    example::on_cpu_or_cuda(session.options.device, [&]<class Device>(Device) {
+      filters == 32 ? extract<WideTrunk, Device>(set, weights, file) : extract<Trunk, Device>(set, weights, file);
+    });
   });
 }

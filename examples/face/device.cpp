@@ -5,7 +5,7 @@ namespace example {
 void check_device(const std::string& device, [[maybe_unused]] bool offered) {
   if (device != "cuda") return;
 #ifdef GRAFT_WITH_CUDA
-  if (!offered) throw NoDevice("--device cuda: this program trains on the CPU alone; dann_mnist, adapt and compare know CUDA.");
+  if (!offered) throw NoDevice("--device cuda: this program runs on the CPU alone.");
   const std::string reason = graft::cuda::why_not();
   if (!reason.empty()) throw NoDevice("--device cuda: " + reason);
 #else

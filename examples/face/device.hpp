@@ -36,4 +36,13 @@ void on_device([[maybe_unused]] const std::string& device, const std::string& pr
   precision == "bf16" ? f(graft::Bf16<graft::Cpu>{}) : f(graft::Cpu{});
 }
 
+/// f(Cpu{}) or f(Cuda{}), in full float.
+template <class F>
+void on_cpu_or_cuda([[maybe_unused]] const std::string& device, F&& f) {
+#ifdef GRAFT_WITH_CUDA
+  if (device == "cuda") return f(graft::Cuda{});
+#endif
+  f(graft::Cpu{});
+}
+
 }  // namespace example

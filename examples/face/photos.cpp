@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 using graft::fail;
 
 PhotoSession::PhotoSession(PhotoOptions given, const PhotoAbout& about) : options(std::move(given)) {
-  check_device(options.device, false);
+  check_device(options.device, true);
   if (options.threads > 0) graft::set_threads(options.threads);
   if (options.out.empty()) options.out = fs::path("runs") / about.name;
   graft::make_folder(options.out);

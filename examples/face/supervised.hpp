@@ -4,6 +4,7 @@
 #include <graft/data/split.hpp>
 #include <graft/train/picture.hpp>
 
+#include "face/device.hpp"
 #include "face/photos.hpp"
 
 #include <deque>
@@ -121,9 +122,9 @@ void standardise(M& model, const data::Features<float>& features) {
 /// A linear classifier on standardised features; its weights begin at 0.
 template <Shape Input>
 struct LinearHead : Net<Input, Named<"scale", BatchNorm<>>, Named<"predictions", Dense<most_classes>>> {};
-template <class Head>
-Model<Head> linear_classifier(const PhotoSession& session, const data::Features<float>& features) {
-  Model<Head> head{{.name = "head", .seed = session.options.seed}};
+template <class Head, class Device = Cpu>
+Model<Head, Device> linear_classifier(const PhotoSession& session, const data::Features<float>& features) {
+  Model<Head, Device> head{{.name = "head", .seed = session.options.seed}};
   standardise(head, features);
   std::fill_n(head.array("predictions/w"), Head::input.size() * most_classes, 0.0f);
   close_outputs(head, features.classes());
@@ -134,9 +135,9 @@ Model<Head> linear_classifier(const PhotoSession& session, const data::Features<
 /// common covariance drawn towards a multiple of the identity by `shrinkage`, Friedman 1989): logits x S^-1 m_c - m_c S^-1 m_c
 /// / 2.
 void set_discriminant(float* weights, float* bias, const data::Features<float>& features, double shrinkage);
-template <class Head>
-Model<Head> discriminant(const PhotoSession& session, const data::Features<float>& features, double shrinkage) {
-  Model<Head> head = linear_classifier<Head>(session, features);
+template <class Head, class Device = Cpu>
+Model<Head, Device> discriminant(const PhotoSession& session, const data::Features<float>& features, double shrinkage) {
+  auto head = linear_classifier<Head, Device>(session, features);
   set_discriminant(head.array("predictions/w"), head.array("predictions/b"), features, shrinkage);
   return head;
 }

@@ -14,14 +14,16 @@ void tune_mobilenet_quarter(PhotoSession& session, const Photos& photos, const T
                                                                                                            options, weights);
 }
 
-void from_scratch(PhotoSession& session, const Photos& photos, const TuneOptions& options) {
+template <class Device>
+void begin_anew(PhotoSession& session, const Photos& photos, const TuneOptions& options) {
   using Classifier = WithHead<Trunk, Named<"predictions", Dense<most_classes>>>;
   const data::Normalize normalize = minus_one_to_one();
-  Model<Classifier> model{{.name = "model", .seed = session.options.seed, .initialiser = Initialiser::he_normal}};
+  Model<Classifier, Device> model{{.name = "model", .seed = session.options.seed, .initialiser = Initialiser::he_normal}};
   close_outputs(model, photos.train.classes());
   const int batch = session.options.batch;
   const data::Labelled train = turned(photos.train, options.turns);
-  data::Loader<float> loader(train, Classifier::input, {.batch = batch, .seed = session.options.seed, .normalize = normalize});
+  data::Loader<float> loader(train, Classifier::input, {.batch = batch, .seed = session.options.seed, .normalize = normalize},
+                             model.device());
   const auto test = [&] {
     // So few steps leave BatchNorm's running statistics (momentum 0.99) behind the weights; these are the present ones.
     count_statistics(photos.train, normalize, 0, 64, model);
@@ -46,6 +48,10 @@ void from_scratch(PhotoSession& session, const Photos& photos, const TuneOptions
   const auto& names = photos.rest.class_names();
   session.report("scratch", history, confusion, names);
   session.picture("scratch", bitmap_of(photos.rest, picture), shown, names, photos.rest.label(picture));
+}
+
+void from_scratch(PhotoSession& session, const Photos& photos, const TuneOptions& options) {
+  on_cpu_or_cuda(session.options.device, [&]<class Device>(Device) { begin_anew<Device>(session, photos, options); });
 }
 
 }  // namespace example

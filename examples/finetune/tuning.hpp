@@ -12,7 +12,7 @@
 namespace example {
 
 /// Fine-tunes `Whole`, a net that ends with a vector of features, frozen up to the layer `Last`.
-template <class Whole, Name Last>
+template <class Device, class Whole, Name Last>
 class Tuning {
  public:
   using Frozen = Cut<Whole, Last>;
@@ -38,12 +38,12 @@ class Tuning {
   /// All convolutions frozen, and their outputs at several depths averaged over the image: a linear discriminant on these.
   template <Name... Levels>
   void features(const std::filesystem::path& weights) {
-    Model<Whole> whole;
+    Model<Whole, Device> whole;
     io::load(whole, weights, {.names = io::names::keras(), .allow_unused = true});
     const double start = now();
     const auto train = at_levels<Levels...>(whole, turned(photos_.train, options_.turns));
     const auto rest = at_levels<Levels...>(whole, photos_.rest);
-    auto head = discriminant<LinearHead<Vector<wide<Levels...>>>>(session_, train, options_.shrinkage);
+    auto head = discriminant<LinearHead<Vector<wide<Levels...>>>, Device>(session_, train, options_.shrinkage);
     Row row;
     row.set("epoch", 1);
     row.set("seconds", now() - start);
@@ -70,7 +70,7 @@ class Tuning {
   /// The first layers frozen; those behind them are tuned at a rate of their own, after the classifier alone has begun.
   void partial(const std::vector<std::string>& also_frozen = {}) {
     auto head = linear_classifier(through(above_, train_));
-    Model<Above> body{{.name = "body"}};
+    Model<Above, Device> body{{.name = "body"}};
     copy_weights(above_, body);
     std::vector<Unfreeze> plan;
     for (const Segment& s : body.segments()) {
@@ -94,7 +94,7 @@ class Tuning {
 
   /// The images' outputs at these layers, each channel's mean, one behind the other.
   template <Name... Levels>
-  data::Features<float> at_levels(Model<Whole>& whole, const data::Labelled& set) const {
+  data::Features<float> at_levels(Model<Whole, Device>& whole, const data::Labelled& set) const {
     constexpr std::size_t width = static_cast<std::size_t>(wide<Levels...>), batch = 32;
     std::vector<float> out(set.size() * width);
     std::vector<float> maps[] = {std::vector<float>(batch * at_level<Levels>.size())...};
@@ -119,8 +119,8 @@ class Tuning {
     return {set.name(), Vector<wide<Levels...>>, std::move(out), set.labels(), set.classes()};
   }
 
-  Model<Head> linear_classifier(const data::Features<float>& features) {
-    return example::linear_classifier<Head>(session_, features);
+  Model<Head, Device> linear_classifier(const data::Features<float>& features) {
+    return example::linear_classifier<Head, Device>(session_, features);
   }
   data::FeatureLoader<float> loader(const data::Features<float>& set) const {
     return {set, {.batch = session_.options.batch, .seed = session_.options.seed}};
@@ -131,16 +131,16 @@ class Tuning {
   const Photos& photos_;
   TuneOptions options_;
   data::Normalize normalize_ = minus_one_to_one();
-  Model<Frozen> frozen_;
-  Model<Above> above_;
+  Model<Frozen, Device> frozen_;
+  Model<Above, Device> above_;
   FeatureCache cache_{{.memory = std::size_t{6} << 30, .disk = std::size_t{40} << 30}};
   data::Features<float> train_, rest_;
 };
 
 /// One epoch of the frozen method on the training images as they are, with the trunk in front and on its features.
-template <class Whole, Name Last>
-void Tuning<Whole, Last>::check_cache() {
-  Model<TrainFrom<Whole, Whole::layers>> trunk;
+template <class Device, class Whole, Name Last>
+void Tuning<Device, Whole, Last>::check_cache() {
+  Model<TrainFrom<Whole, Whole::layers>, Device> trunk;
   copy_weights(frozen_, trunk);
   copy_weights(above_, trunk);
   const auto features = cache_.features(trunk, photos_.train, normalize_);
@@ -159,7 +159,8 @@ void Tuning<Whole, Last>::check_cache() {
   const double uncached =
       epoch(second,
             data::Loader<float>(photos_.train, Whole::input,
-                                {.batch = session_.options.batch, .seed = session_.options.seed, .normalize = normalize_}),
+                                {.batch = session_.options.batch, .seed = session_.options.seed, .normalize = normalize_},
+                                trunk.device()),
             [&](auto& tape, auto& batch) { return tape(second, tape(trunk, batch)); });
   const bool equal = std::equal(first.values().begin(), first.values().end(), second.values().begin());
   std::printf(
@@ -173,12 +174,14 @@ void Tuning<Whole, Last>::check_cache() {
 template <class Whole, Name Last, Name... Levels>
 void tune(PhotoSession& session, const Photos& photos, const TuneOptions& options, const std::filesystem::path& weights,
           const std::vector<std::string>& also_frozen = {}) {
-  Tuning<Whole, Last> tuning(session, photos, options);
-  const std::vector<std::string> usual{"frozen", "features"};
-  if (session.wants("frozen", usual) || session.wants("partial", usual)) tuning.prepare(weights);
-  if (session.wants("frozen", usual)) tuning.frozen();
-  if (session.wants("partial", usual)) tuning.partial(also_frozen);
-  if (session.wants("features", usual)) tuning.template features<Levels...>(weights);
+  on_cpu_or_cuda(session.options.device, [&]<class Device>(Device) {
+    Tuning<Device, Whole, Last> tuning(session, photos, options);
+    const std::vector<std::string> usual{"frozen", "features"};
+    if (session.wants("frozen", usual) || session.wants("partial", usual)) tuning.prepare(weights);
+    if (session.wants("frozen", usual)) tuning.frozen();
+    if (session.wants("partial", usual)) tuning.partial(also_frozen);
+    if (session.wants("features", usual)) tuning.template features<Levels...>(weights);
+  });
 }
 
 }  // namespace example

@@ -31,7 +31,6 @@ struct Settings {
   std::filesystem::path checkpoint{};
   bool resume = false;
   bool features = false;             ///< whether to keep features of both domains for pictures
-  bool cuda = false;                 ///< on Cuda, where the backbone is compiled for it
   std::filesystem::path deployed{};  ///< where the adapted classifier goes, .onnx and .safetensors; empty: nowhere
   /// A method's options, with the lambda and the kernels that were asked for.
   template <class Options>
@@ -65,11 +64,14 @@ struct Outcome {
 /// Trains with these settings on the pair that it was prepared for.
 using Runner = std::function<Outcome(const Settings&)>;
 
+/// Makes ready what all runs on the pair share.
+using Prepare = Runner (*)(const Pair& pair, const std::filesystem::path& weights);
+
 struct Backbone {
   std::string name, text;
   int height = 28, width = 28;
-  bool pretrained = false;  ///< needs --weights
-  Runner (*prepare)(const Pair& pair, const std::filesystem::path& weights) = nullptr;
+  bool pretrained = false;                               ///< needs --weights
+  Prepare prepare = nullptr, prepare_on_cuda = nullptr;  ///< the latter in a program that is built with CUDA
 };
 
 /// All of them.

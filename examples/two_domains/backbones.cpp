@@ -14,6 +14,8 @@ Outcome ganin2015_10(const Pair&, const Settings&);
 Outcome ganin2015_100(const Pair&, const Settings&);
 Outcome lenet_10(const Pair&, const Settings&);
 Outcome ganin2015_10_cuda(const Pair&, const Settings&);
+Outcome ganin2015_100_cuda(const Pair&, const Settings&);
+Outcome lenet_10_cuda(const Pair&, const Settings&);
 
 /// One net is compiled per backbone where few need more classes than ten.
 Outcome too_many(const Pair& pair, const Settings&) {
@@ -25,19 +27,18 @@ namespace {
 
 using Run = Outcome (*)(const Pair&, const Settings&);
 
-/// Few and Many: up to 10 classes, and more; OnCuda: up to 10 classes by --device cuda, or null.
-template <Run Few, Run Many, Run OnCuda = nullptr>
+/// Few and Many: up to 10 classes, and more.
+template <Run Few, Run Many>
 Runner on_images(const Pair& pair, const fs::path&) {
-  const bool few = pair.classes.size() <= 10;
-  return [pair, here = few ? Few : Many, there = few ? OnCuda : nullptr](const Settings& s) {
-    if (s.cuda && there == nullptr) fail("--device cuda: compiled for the backbone ganin2015 and up to 10 classes alone.");
-    return s.cuda ? there(pair, s) : here(pair, s);
-  };
+  return [pair, run = pair.classes.size() <= 10 ? Few : Many](const Settings& s) { return run(pair, s); };
 }
 #ifdef GRAFT_WITH_CUDA
-constexpr Run ganin_on_cuda = ganin2015_10_cuda;
+constexpr auto ganin_on_cuda = on_images<ganin2015_10_cuda, ganin2015_100_cuda>;
+constexpr auto lenet_on_cuda = on_images<lenet_10_cuda, too_many>;
+constexpr auto quarter_on_cuda = mobilenet_quarter_cuda;
+constexpr auto whole_on_cuda = mobilenet_whole_cuda;
 #else
-constexpr Run ganin_on_cuda = nullptr;
+constexpr Prepare ganin_on_cuda = nullptr, lenet_on_cuda = nullptr, quarter_on_cuda = nullptr, whole_on_cuda = nullptr;
 #endif
 
 }  // namespace
@@ -45,12 +46,12 @@ constexpr Run ganin_on_cuda = nullptr;
 const std::vector<Backbone>& backbones() {
   static const std::vector<Backbone> all{
       {"ganin2015", "the MNIST-M network of Ganin & Lempitsky 2015, 28 x 28 x 3, trained from scratch", 28, 28, false,
-       on_images<ganin2015_10, ganin2015_100, ganin_on_cuda>},
+       on_images<ganin2015_10, ganin2015_100>, ganin_on_cuda},
       {"lenet", "the tutorials' LeNet: 5x5 same, dropout 0.5, 100 features, 28 x 28 x 3, trained from scratch", 28, 28, false,
-       on_images<lenet_10, too_many>},
+       on_images<lenet_10, too_many>, lenet_on_cuda},
       {"mobilenet_0.25", "MobileNetV1 0.25, 224 x 224 x 3, frozen, pretrained (--weights); a layer of 256 on it adapts", 224,
-       224, true, mobilenet_quarter},
-      {"mobilenet_1.0", "MobileNetV1 1.0 up to block 12, otherwise the same", 224, 224, true, mobilenet_whole}};
+       224, true, mobilenet_quarter, quarter_on_cuda},
+      {"mobilenet_1.0", "MobileNetV1 1.0 up to block 12, otherwise the same", 224, 224, true, mobilenet_whole, whole_on_cuda}};
   return all;
 }
 

@@ -22,5 +22,6 @@ Outcome ganin2015_10(const Pair&, const Settings&);
 Outcome ganin2015_100(const Pair&, const Settings&);
 /// On Cuda.
 Outcome ganin2015_10_cuda(const Pair&, const Settings&);
+Outcome ganin2015_100_cuda(const Pair&, const Settings&);
 
 }  // namespace example

@@ -20,5 +20,7 @@ struct TutorialLeNet : SmallTranslation, NormNets<Classes> {
 };
 
 Outcome lenet_10(const Pair&, const Settings&);
+/// On Cuda.
+Outcome lenet_10_cuda(const Pair&, const Settings&);
 
 }  // namespace example

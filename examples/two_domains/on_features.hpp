@@ -14,7 +14,7 @@ struct FeaturePair {
   graft::data::UnlabelledFeatures<float> target;
   graft::data::Features<float> target_test;
   int classes = 0;
-  std::shared_ptr<void> trunk{};  ///< Model<Trunk<W>>, W being the numbers of a feature
+  std::shared_ptr<void> trunk{};  ///< Model<Trunk<W>, Device>, W being the numbers of a feature
 };
 
 /// An adaptation layer on a trunk's features (Tzeng et al. 2014: 256 outputs), and the heads.
@@ -35,10 +35,10 @@ struct AdaptationLayer {
   static constexpr graft::Initialiser initialiser = graft::Initialiser::glorot_uniform;
 };
 
-template <int Width, int Classes>
+template <int Width, int Classes, class Device = graft::Cpu>
 Outcome run_on_features(const FeaturePair& pair, const Settings& settings) {
   using B = AdaptationLayer<Width, Classes>;
-  Nets<B> nets(settings.seed, pair.classes);
+  Nets<B, Device> nets(settings.seed, pair.classes);
   Outcome outcome;
   with_method(nets, settings, [&](auto& method) {
     using M = std::remove_reference_t<decltype(method)>;
@@ -72,7 +72,7 @@ Outcome run_on_features(const FeaturePair& pair, const Settings& settings) {
     };
     outcome.source_test = confusion(pair.source_test), outcome.target_test = confusion(pair.target_test);
     look(outcome.after, true);
-    auto& trunk = *static_cast<graft::Model<Trunk<Width>>*>(pair.trunk.get());
+    auto& trunk = *static_cast<graft::Model<Trunk<Width>, Device>*>(pair.trunk.get());
     std::apply([&](auto&... models) { write_deployed(settings, trunk_normalize, trunk, models...); }, method.classifier());
   });
   return outcome;

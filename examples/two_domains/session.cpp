@@ -76,7 +76,6 @@ Ready prepare(Session& session, const TwoDomains& given) {
   const Options& o = session.options;
   Ready ready;
   ready.settings.seed = o.seed;
-  ready.settings.cuda = o.device == "cuda";
   if (!given.lambda.empty()) ready.settings.lambda = number("--lambda", given.lambda, 0.0, 1e6);
   ready.settings.begin = number("--begin", given.begin, 0.0, 1.0);
   ready.settings.through_bandwidth = given.through_bandwidth;
@@ -100,8 +99,6 @@ Ready prepare(Session& session, const TwoDomains& given) {
     if (nets->height != 28) graft::fail("--backbone ", nets->name, " reads folders; give --source and --target.");
     ready.pair = digits(session);
   }
-  if (ready.settings.cuda && nets->name != "ganin2015")
-    graft::fail("--device cuda: compiled for the backbone ganin2015 alone; --backbone ", nets->name, " needs --device cpu.");
   if (nets->pretrained && given.weights.empty())
     graft::fail("--backbone ", nets->name, " needs --weights FILE, a safetensors file of its pretrained weights.");
   if (static_cast<int>(ready.pair.classes.size()) > most_classes)
@@ -117,7 +114,7 @@ Ready prepare(Session& session, const TwoDomains& given) {
               ready.pair.source_name.c_str(), ready.pair.source.size(), ready.pair.source_test.size(),
               ready.pair.target_name.c_str(), ready.pair.target.size(), ready.pair.target_test.size(), nets->name.c_str(),
               ready.settings.batch, ready.settings.epochs);
-  ready.run = nets->prepare(ready.pair, given.weights);
+  ready.run = (o.device == "cuda" ? nets->prepare_on_cuda : nets->prepare)(ready.pair, given.weights);
   return ready;
 }
 

@@ -158,6 +158,10 @@ class CudaAccelerator final : public Accelerator<T> {
   void draw_pixels(const PixelRows& how, const std::uint8_t* images, const std::uint32_t* which, T* to) const override {
     cuda::draw_pixels(Cuda{}, how, images, which, to);
   }
+  void change_pixels(const ChangedRows& how, const std::uint8_t* images, const std::uint32_t* which, const PixelChange* changes,
+                     T* to) const override {
+    cuda::change_pixels(Cuda{}, how, images, which, changes, to);
+  }
   void weigh(double weight_a, const T* a, double weight_b, const T* b, T* out) const override {
     cuda::weigh(Cuda{}, weight_a, a, weight_b, b, out);
   }

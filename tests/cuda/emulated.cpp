@@ -10,6 +10,7 @@
 #include "graft/kernel/cuda/layers.cu"
 #include "graft/kernel/cuda/libraries.cu"
 #include "graft/kernel/cuda/losses.cu"
+#include "graft/kernel/cuda/pixels.cu"
 #include "graft/kernel/cuda/products.cu"
 #include "graft/kernel/cuda/rounded.cu"
 #include "graft/kernel/cuda/runtime.cu"

@@ -223,42 +223,6 @@ TEST_CASE("averages of weights and statistics counted anew are the CPU's on Cuda
   CHECK(reference::error(run(Cuda{}), run(Cpu{})) < 1e-4);
 }
 
-TEST_CASE("a loader makes its batches on the device when the sets fit there", "[cuda][engine]") {
-  const auto bytes = [](int images, int channels, unsigned step) {
-    data::Pixels pixels = xt::zeros<std::uint8_t>({images, 4, 5, channels});
-    unsigned value = 3;
-    for (auto& byte : pixels) byte = static_cast<std::uint8_t>((value += step) % 251);
-    return pixels;
-  };
-  std::vector<int> numbers_of(21);
-  for (int i = 0; i < 21; ++i) numbers_of[static_cast<std::size_t>(i)] = i % 3;
-  const data::Labelled source("grey", bytes(21, 1, 17), numbers_of, 3);
-  const auto target = data::Labelled("colour", bytes(10, 3, 29), std::vector<int>(10, 0), 3).without_labels();
-  const data::PairedOptions options{
-      .source_batch = 5, .target_batch = 4, .seed = 3, .normalize = data::Normalize::standard(3, source, target)};
-  const Accelerator<float>* const device = AcceleratorOf<Cuda, float>::get();
-  data::PairedLoader<float> here(source, target, Image<4, 5, 3>, options),
-      there(source, target, Image<4, 5, 3>, options, device);
-  CHECK_FALSE(here.settled());
-  REQUIRE(there.settled());
-  for (int step = 0; step < 12; ++step) {
-    const auto a = here.next(), b = there.next();
-    const std::size_t count = 9 * a.row;
-    std::vector<float> rows(count);
-    CHECK(device->holds(b.images));
-    device->fetch(count * sizeof(float), b.images, rows.data());
-    CHECK(reference::error(rows, std::vector<float>(a.images, a.images + count)) < 1e-6);
-    CHECK(std::equal(a.labels, a.labels + 5, b.labels));
-    CHECK(std::equal(a.target_index, a.target_index + 4, b.target_index));
-  }
-  auto turned = options;
-  turned.target_augment = {data::flip_horizontal()};
-  CHECK_FALSE(data::PairedLoader<float>(source, target, Image<4, 5, 3>, turned, device).settled());
-  auto each = options;
-  each.normalize = data::Normalize::of_each_image();
-  CHECK_FALSE(data::PairedLoader<float>(source, target, Image<4, 5, 3>, each, device).settled());
-}
-
 TEST_CASE("rows that lie on the device are taken from there", "[cuda][engine]") {
   Model<Labels, Cuda> labels;
   const auto x = numbers<float>(4 * Labels::input.size(), 5);

@@ -5,6 +5,7 @@
 #include "graft/core/device.hpp"
 #include "graft/core/device_memory.hpp"
 #include "graft/core/flat_parameters.hpp"
+#include "graft/core/pixel_change.hpp"
 #include "graft/core/precision.hpp"
 
 #include <cstddef>
@@ -43,6 +44,9 @@ class Accelerator : public DeviceMemory {
   virtual void weigh(double weight_a, const T* a, double weight_b, const T* b, T* out) const = 0;
   /// Row i of `to` from image which[i] of `images`, both on the device.
   virtual void draw_pixels(const PixelRows& how, const std::uint8_t* images, const std::uint32_t* which, T* to) const = 0;
+  /// The same of images that change on the way, and may be normalised by themselves; `changes` on the device, how.steps a row.
+  virtual void change_pixels(const ChangedRows& how, const std::uint8_t* images, const std::uint32_t* which,
+                             const PixelChange* changes, T* to) const = 0;
   virtual const DeviceLosses<T>& losses() const = 0;
 
   // ---- optimisers, with the rules of optim/; each leaves the gradients 0 --------------------------------------------------

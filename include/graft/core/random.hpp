@@ -59,6 +59,16 @@ class Random {
     return static_cast<std::uint32_t>((std::uint64_t{next()} * count) >> 32);
   }
 
+  /// How many words of 32 bits have been taken.
+  [[nodiscard]] constexpr std::uint64_t taken() const { return 4 * position_ - static_cast<std::uint64_t>(4 - used_); }
+  /// Passes over so many.
+  constexpr void skip(std::uint64_t words) {
+    const std::uint64_t at = taken() + words;
+    position_ = at / 4;
+    used_ = 4;
+    while (taken() < at) next();
+  }
+
   /// 24 random bits as a number in [0, 1).
   static constexpr double to_unit(std::uint32_t bits) { return static_cast<double>(bits >> 8) * 0x1p-24; }
 

@@ -12,26 +12,8 @@ GRAFT_BEGIN
 namespace data {
 namespace detail {
 
-inline float luma(const float* p, int channels) { return channels < 3 ? p[0] : 0.2989f * p[0] + 0.587f * p[1] + 0.114f * p[2]; }
-inline float byte_range(float v) { return std::clamp(v, 0.0f, 255.0f); }
 /// Channels that are colour: a fourth or second one is alpha.
 inline int colours(const Canvas& image) { return image.channels >= 3 ? 3 : 1; }
-
-/// The hue of one RGB pixel turned by `turn` (1 is the whole circle), through HSV.
-inline void turn_hue(float* p, float turn) {
-  const float r = p[0], g = p[1], b = p[2];
-  const float high = std::max({r, g, b}), low = std::min({r, g, b}), range = high - low;
-  if (range <= 0.0f) return;  // grey has no hue
-  float h = high == r ? (g - b) / range : high == g ? 2.0f + (b - r) / range : 4.0f + (r - g) / range;
-  h = h / 6.0f + turn;
-  h = (h - std::floor(h)) * 6.0f;
-  const int sextant = static_cast<int>(h) % 6;
-  const float f = h - std::floor(h), s = range / high;
-  const float lowest = high * (1.0f - s), falling = high * (1.0f - s * f), rising = high * (1.0f - s * (1.0f - f));
-  const float table[6][3] = {{high, rising, lowest},  {falling, high, lowest}, {lowest, high, rising},
-                             {lowest, falling, high}, {rising, lowest, high},  {high, lowest, falling}};
-  std::copy(table[sextant], table[sextant] + 3, p);
-}
 
 }  // namespace detail
 
@@ -53,7 +35,7 @@ inline void apply_contrast(Canvas& image, float factor) {
   const float mean = static_cast<float>(sum / static_cast<double>(image.count()));
   for (std::size_t i = 0; i < image.count(); ++i) {
     float* p = image.pixels + i * static_cast<std::size_t>(image.channels);
-    for (int c = 0; c < colours; ++c) p[c] = detail::byte_range(factor * p[c] + (1.0f - factor) * mean);
+    for (int c = 0; c < colours; ++c) p[c] = detail::apart_from(mean, p[c], factor);
   }
 }
 
@@ -63,7 +45,7 @@ inline void apply_saturation(Canvas& image, float factor) {
   for (std::size_t i = 0; i < image.count(); ++i) {
     float* p = image.pixels + i * static_cast<std::size_t>(image.channels);
     const float grey = detail::luma(p, image.channels);
-    for (int c = 0; c < 3; ++c) p[c] = detail::byte_range(factor * p[c] + (1.0f - factor) * grey);
+    for (int c = 0; c < 3; ++c) p[c] = detail::apart_from(grey, p[c], factor);
   }
 }
 

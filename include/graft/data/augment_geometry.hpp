@@ -3,6 +3,7 @@
 #include "graft/config.hpp"
 #include "graft/core/error.hpp"
 #include "graft/core/random.hpp"
+#include "graft/data/pixel_math.hpp"
 
 #include <algorithm>
 #include <array>
@@ -13,10 +14,6 @@
 
 GRAFT_BEGIN
 namespace data {
-
-/// What lies beyond the edges, under Keras's names: one value; the edge's pixel; mirrored (dcba|abcd|dcba); repeated. They are
-/// scipy.ndimage's modes, so `wrap` repeats with period n - 1, as there.
-enum class Fill { constant, nearest, reflect, wrap };
 
 /// One image under change: height x width x channels numbers from 0 to 255, and room for the next version.
 struct Canvas {
@@ -51,41 +48,6 @@ inline AffineMap affine_map(int height, int width, double rotation, double shift
   return map;
 }
 
-namespace detail {
-
-/// The two pixels of [0, n) that a place lies between and the second's share; false: the place is beyond the edges.
-struct Taps {
-  int low = 0, high = 0;
-  float part = 0.0f;
-};
-inline bool taps(double at, int n, Fill fill, Taps& out) {
-  const double last = n - 1;
-  if (fill == Fill::constant && (at < 0.0 || at > last)) return false;
-  if (fill == Fill::nearest) at = std::clamp(at, 0.0, last);
-  if (fill == Fill::wrap) {
-    if (n == 1) at = 0.0;
-    if (at < 0.0) at += last * (std::floor(-at / last) + 1.0);
-    if (at > last) at -= last * std::floor(at / last);
-  }
-  const double floor = std::floor(at);
-  out.part = static_cast<float>(at - floor);
-  if (fill == Fill::reflect) {
-    const auto fold = [&](double i) {
-      const double period = 2.0 * n;
-      i -= period * std::floor(i / period);
-      return static_cast<int>(i < n ? i : period - 1.0 - i);
-    };
-    out.low = fold(floor);
-    out.high = fold(floor + 1.0);
-  } else {
-    out.low = std::clamp(static_cast<int>(floor), 0, n - 1);
-    out.high = std::min(out.low + 1, n - 1);
-  }
-  return true;
-}
-
-}  // namespace detail
-
 /// Each new pixel is the bilinear mean of the old ones about map(new pixel), as scipy.ndimage.affine_transform with order 1.
 inline void apply_affine(Canvas& image, const AffineMap& map, Fill fill, float value) {
   float* out = image.room;
@@ -102,11 +64,7 @@ inline void apply_affine(Canvas& image, const AffineMap& map, Fill fill, float v
       const float* p01 = image.pixels + image.offset(v.low, u.high);
       const float* p10 = image.pixels + image.offset(v.high, u.low);
       const float* p11 = image.pixels + image.offset(v.high, u.high);
-      for (int c = 0; c < channels; ++c) {
-        const float top = p00[c] + (p01[c] - p00[c]) * u.part;
-        const float bottom = p10[c] + (p11[c] - p10[c]) * u.part;
-        out[c] = top + (bottom - top) * v.part;
-      }
+      for (int c = 0; c < channels; ++c) out[c] = detail::between(p00[c], p01[c], p10[c], p11[c], u.part, v.part);
     }
   }
   std::swap(image.pixels, image.room);

@@ -58,32 +58,44 @@ class Filler {
     crew.run(count_, [&](std::size_t i, int worker) {
       T* out = images + i * to_.size();
       if (augment_.empty()) return normalize_.write(set_.pixels(indices_[i]), from, to_, out);
-      const std::uint64_t key = mix(mix(mix(0x61756d, stream_), order_.pass(step * count_ + i)), indices_[i]);
       float* room = room_.data() + static_cast<std::size_t>(worker) * 2 * Augment::canvas_size(from, to_);
-      augment_.write(set_.pixels(indices_[i]), from, to_, normalize_, seed_, key, room, out);
+      augment_.write(set_.pixels(indices_[i]), from, to_, normalize_, seed_, key(step, i), room, out);
     });
   }
   [[nodiscard]] std::size_t index(std::size_t row) const { return indices_[row]; }
-  /// Bytes of the set, if a device can make batches of it: without augmentation, by one normalisation for all images.
-  [[nodiscard]] std::size_t bytes_to_settle() const {
-    return augment_.empty() && !normalize_.each_image ? set_.size() * set_.shape().size() : 0;
-  }
+
+  // ---- on a device: what is drawn of random numbers is drawn here, the pixels change there
+  /// A batch's images and what was drawn for each.
+  struct Drawn {
+    std::vector<std::uint32_t> images;
+    std::vector<PixelChange> changes;
+  };
+  /// Bytes of the set, if a device can make batches of it: 0 where a function of the user's changes its images.
+  [[nodiscard]] std::size_t bytes_to_settle() const { return augment_.is_plain() ? set_.size() * set_.shape().size() : 0; }
   /// Copies the set to the device; draw() then makes batches there.
   void settle(const Accelerator<T>& device) {
-    Normalize::check(set_.name(), set_.shape(), to_);
     settled_ = Buffer<std::uint8_t>(set_.size() * set_.shape().size(), &device);
+    which_ = Buffer<std::uint32_t>(count_, &device);
+    changes_ = Buffer<PixelChange>(count_ * augment_.steps().size(), &device);
     device.upload(settled_.size(), set_.pixels(0), settled_.data());
     device.synchronise();  // the loader may be used on another thread
   }
-  /// The images `which` (on the device), normalised, to `images` there.
-  void draw(const Accelerator<T>& device, const std::uint32_t* which, T* images) const {
-    const Shape from = set_.shape();
-    PixelRows how{static_cast<int>(count_), from.h * from.w, from.c, to_.is_vector() ? from.c : to_.c};
-    for (std::size_t c = 0; c < 4; ++c) {
-      how.scale[c] = normalize_.factor(c);
-      how.shift[c] = normalize_.offset(c);
+  void choose(std::uint64_t step, Drawn& drawn) {
+    choose(step);
+    drawn.images.resize(count_);
+    drawn.changes.resize(changes_.size());
+    const std::size_t steps = augment_.steps().size();
+    for (std::size_t i = 0; i < count_; ++i) {
+      drawn.images[i] = static_cast<std::uint32_t>(indices_[i]);
+      augment_.draw(set_.shape(), to_, seed_, key(step, i), drawn.changes.data() + i * steps);
     }
-    device.draw_pixels(how, settled_.data(), which, images);
+  }
+  /// Writes a batch to `images`, and the same images without their augmentation to `clean`, if not null; both on the device.
+  void draw(const Accelerator<T>& device, const Drawn& drawn, T* images, T* clean = nullptr) {
+    device.upload(which_.size() * sizeof(std::uint32_t), drawn.images.data(), which_.data());
+    device.upload(changes_.size() * sizeof(PixelChange), drawn.changes.data(), changes_.data());
+    make(device, static_cast<int>(augment_.steps().size()), images);
+    if (clean != nullptr) make(device, 0, clean);
   }
   /// The images of the last batch without the augmentation.
   void clean(Crew& crew, T* images) {
@@ -93,6 +105,24 @@ class Filler {
   }
 
  private:
+  /// The stream of the draws for row i.
+  [[nodiscard]] std::uint64_t key(std::uint64_t step, std::size_t i) const {
+    return mix(mix(mix(0x61756d, stream_), order_.pass(step * count_ + i)), indices_[i]);
+  }
+  void make(const Accelerator<T>& device, int steps, T* images) const {
+    const Shape from = set_.shape();
+    const bool vector = to_.is_vector();
+    PixelRows rows{static_cast<int>(count_), 0, from.c, vector ? from.c : to_.c};
+    rows.pixels = static_cast<int>(to_.size()) / rows.to_channels;
+    for (std::size_t c = 0; c < 4; ++c) {
+      rows.scale[c] = normalize_.factor(c);
+      rows.shift[c] = normalize_.offset(c);
+    }
+    if (steps == 0 && !normalize_.each_image) return device.draw_pixels(rows, settled_.data(), which_.data(), images);
+    const ChangedRows how{rows, from.h, from.w, Augment::canvas_size(from, to_), steps, normalize_.each_image};
+    device.change_pixels(how, settled_.data(), which_.data(), changes_.data(), images);
+  }
+
   Set set_;
   Shape to_;
   std::size_t count_;
@@ -102,7 +132,9 @@ class Filler {
   IndexStream order_;
   std::vector<std::size_t> indices_;
   std::vector<float> room_;
-  Buffer<std::uint8_t> settled_;  // the set on a device
+  Buffer<std::uint8_t> settled_;  // on a device: the set,
+  Buffer<std::uint32_t> which_;   // a batch's images
+  Buffer<PixelChange> changes_;   // and their changes
 };
 
 }  // namespace detail

@@ -19,7 +19,7 @@ GRAFT_CUDA_BEGIN
 namespace detail {
 
 /// Temporary memory of a call, by use: two that are alive at once need two names.
-enum class Room : int { tile, expand, sums, partial, rows, cloud, matrix, filter, library, count };
+enum class Room : int { tile, expand, sums, partial, rows, cloud, matrix, filter, library, canvas, count };
 
 /// The calling thread's device memory for `use`, at least `bytes`, 256-byte aligned. It grows to the largest request and is
 /// kept; calls of one thread use it one after the other on its stream.

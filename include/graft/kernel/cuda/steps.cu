@@ -13,7 +13,6 @@ void copy(Cuda, std::size_t bytes, const void* from, void* to) { detail::copy_by
   template void blend<T>(Cuda, std::size_t, T, T, const T*, T*);                                                          \
   template void fill<T>(Cuda, std::size_t, T, T*);                                                                        \
   template void copy_rows<T>(Cuda, const RowCopy&, const T*, T*);                                                         \
-  template void draw_pixels<T>(Cuda, const PixelRows&, const std::uint8_t*, const std::uint32_t*, T*);                    \
   template void weigh<T>(Cuda, double, const T*, double, const T*, T*);                                                   \
   template void multiply<T>(Cuda, const T*, const T*, T*);                                                                \
   template void sum_gradient_squares<T>(Cuda, const FlatParameters<T>&, bool, double*);                                   \

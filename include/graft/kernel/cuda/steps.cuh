@@ -59,20 +59,6 @@ struct CopyRows {
   }
 };
 template <class T>
-struct DrawPixels {
-  PixelRows how;
-  const std::uint8_t* images;
-  const std::uint32_t* which;
-  T* to;
-  __device__ void operator()(std::ptrdiff_t i) const {
-    const std::ptrdiff_t size = static_cast<std::ptrdiff_t>(how.pixels) * how.to_channels;
-    const std::ptrdiff_t in_row = i % size, pixel = in_row / how.to_channels, channel = in_row % how.to_channels;
-    const std::ptrdiff_t image = static_cast<std::ptrdiff_t>(which[i / size]) * how.pixels * how.from_channels;
-    const std::uint8_t byte = images[image + (how.from_channels == how.to_channels ? in_row : pixel)];
-    to[i] = static_cast<T>(byte) * static_cast<T>(how.scale[channel & 3]) + static_cast<T>(how.shift[channel & 3]);
-  }
-};
-template <class T>
 struct Weigh {
   double weight_a, weight_b;
   const T* a;
@@ -227,11 +213,6 @@ template <class T>
 void copy_rows(Cuda, const RowCopy& how, const T* from, T* to) {
   detail::each("copy_rows", static_cast<std::ptrdiff_t>(how.blocks * how.rows * how.numbers),
                detail::CopyRows<T>{how, from, to});
-}
-template <class T>
-void draw_pixels(Cuda, const PixelRows& how, const std::uint8_t* images, const std::uint32_t* which, T* to) {
-  detail::each("draw_pixels", static_cast<std::ptrdiff_t>(how.rows) * how.pixels * how.to_channels,
-               detail::DrawPixels<T>{how, images, which, to});
 }
 template <class T>
 void weigh(Cuda, double weight_a, const T* a, double weight_b, const T* b, T* out) {

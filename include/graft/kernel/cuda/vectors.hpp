@@ -2,6 +2,7 @@
 /// \file vectors.hpp  Elementwise work on long arrays and on single numbers, on the GPU: what the tape and the averages of
 /// weights do. Pointers are device or managed memory; nothing waits.
 #include "graft/core/cuda.hpp"
+#include "graft/core/pixel_change.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -36,6 +37,10 @@ void copy_rows(Cuda, const RowCopy& how, const T* from, T* to);
 /// Row i of `to` from image which[i] of `images`.
 template <class T>
 void draw_pixels(Cuda, const PixelRows& how, const std::uint8_t* images, const std::uint32_t* which, T* to);
+/// The same of images that change on the way: how.steps changes for each row, one after the other.
+template <class T>
+void change_pixels(Cuda, const ChangedRows& how, const std::uint8_t* images, const std::uint32_t* which,
+                   const PixelChange* changes, T* to);
 /// out = weight_a * *a + weight_b * *b, single numbers (b null: left out): sums of losses.
 template <class T>
 void weigh(Cuda, double weight_a, const T* a, double weight_b, const T* b, T* out);

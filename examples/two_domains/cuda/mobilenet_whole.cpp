@@ -1,0 +1,11 @@
+#include <graft/cuda.hpp>
+
+#include "../frozen_trunk.hpp"
+#include "../mobilenet.hpp"
+
+namespace example {
+Runner mobilenet_whole_cuda(const Pair& pair, const std::filesystem::path& weights) {
+  using graft::Cuda;
+  return behind_trunk<1024, Cuda>(pair, weights, run_on_features<1024, 10, Cuda>, run_on_features<1024, 100, Cuda>);
+}
+}  // namespace example
