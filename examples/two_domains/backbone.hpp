@@ -23,7 +23,7 @@ struct Settings {
   int epochs = 30, batch = 32;
   std::uint64_t seed = 0;
   std::optional<double> lambda{};  ///< in place of the method's own
-  double begin = 0.0;              ///< of the method's Growing lambda
+  std::optional<double> begin{};   ///< of the method's Growing lambda, in place of the usual one
   bool through_bandwidth = false;  ///< of methods with an MMD: MmdOptions
   std::string stop_on{};           ///< a validator's column; empty: all epochs are run
   int patience = 5;                ///< epochs of it without improvement
@@ -34,10 +34,10 @@ struct Settings {
   std::filesystem::path deployed{};  ///< where the adapted classifier goes, .onnx and .safetensors; empty: nowhere
   /// A method's options, with the lambda and the kernels that were asked for.
   template <class Options>
-  [[nodiscard]] Options with() const {
+  [[nodiscard]] Options with(double usual_begin = 0.0) const {
     Options options;
     if (lambda) options.lambda.high = *lambda;
-    if constexpr (requires { options.lambda.begin; }) options.lambda.begin = begin;
+    if constexpr (requires { options.lambda.begin; }) options.lambda.begin = begin.value_or(usual_begin);
     if constexpr (requires { options.kernel.through_bandwidth; }) options.kernel.through_bandwidth = through_bandwidth;
     if constexpr (requires { options.joint.features.through_bandwidth; })
       options.joint.features.through_bandwidth = through_bandwidth;

@@ -5,7 +5,7 @@
 namespace example {
 
 template <int Classes>
-struct Ganin2015 : SmallTranslation, NormNets<Classes> {
+struct Ganin2015 : SmallTranslation, NormNets<Classes>, CaffeLeNet<Classes> {
   struct Features : graft::Net<graft::Image<28, 28, 3>,  //
                                graft::Conv2D<32, 5>, graft::ReLU, graft::MaxPool2D<2>, graft::Conv2D<48, 5>, graft::ReLU,
                                graft::MaxPool2D<2>, graft::Flatten> {};

@@ -5,7 +5,7 @@
 namespace example {
 
 template <int Classes>
-struct TutorialLeNet : SmallTranslation, NormNets<Classes> {
+struct TutorialLeNet : SmallTranslation, NormNets<Classes>, CaffeLeNet<Classes> {
   static constexpr graft::Conv five{.padding = graft::same};
   struct Features
       : graft::Net<graft::Image<28, 28, 3>,  //

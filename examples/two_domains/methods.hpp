@@ -40,24 +40,24 @@ void for_each_method(F&& f) {
     return SourceOnly{n.features(), n.labels()};
   });
   f("ddc", "deep domain confusion: MMD at the body's output (Tzeng et al. 2014)", [](auto& n, const Settings& s) {
-    return Ddc{n.features(), n.labels(), s.with<DdcOptions>()};
+    return Ddc{n.features(), n.labels(), s.with<DdcOptions>(n.begin)};
   });
   f("dan", "deep adaptation network: MK-MMD at the body's output and the logits (Long et al. 2015)",
     [](auto& n, const Settings& s) {
-      return Dan{n.features(), n.labels(), s.with<DanOptions>()};
+      return Dan{n.features(), n.labels(), s.with<DanOptions>(n.begin)};
     });
   f("jan", "joint adaptation network: MMD of features and predictions together (Long et al. 2017)",
     [](auto& n, const Settings& s) {
-      return Jan{n.features(), n.labels(), s.with<JanOptions>()};
+      return Jan{n.features(), n.labels(), s.with<JanOptions>(n.begin)};
     });
   f("dsan", "deep subdomain adaptation: MMD class by class (Zhu et al. 2020)", [](auto& n, const Settings& s) {
-    return Dsan{n.features(), n.labels(), s.with<DsanOptions>()};
+    return Dsan{n.features(), n.labels(), s.with<DsanOptions>(n.begin)};
   });
   f("deep_coral", "covariances made alike (Sun & Saenko 2016)", [](auto& n, const Settings& s) {
     return DeepCoral{n.features(), n.labels(), s.with<DeepCoralOptions>()};
   });
   f("sliced_wasserstein", "features made alike along random directions (Bonneel et al. 2015)", [](auto& n, const Settings& s) {
-    return SlicedWasserstein{n.features(), n.labels(), s.with<SlicedWassersteinOptions>()};
+    return SlicedWasserstein{n.features(), n.labels(), s.with<SlicedWassersteinOptions>(n.begin)};
   });
   f("wdgrl", "a critic tells the Wasserstein distance of the features, and it is made small (Shen et al. 2018)",
     [](auto& n, const Settings& s) {
@@ -81,7 +81,7 @@ void for_each_method(F&& f) {
   });
   f("adda", "a body for the target learns features that a domain head takes for the source's (Tzeng et al. 2017)",
     [](auto& n, const Settings& s) {
-      return Adda{n.norm_features(), n.norm_labels(), n.norm_domains(), n.source_features(), s.with<AddaOptions>()};
+      return Adda{n.encoder(), n.encoder_labels(), n.discriminator(), n.source_encoder(), s.with<AddaOptions>()};
     });
   f("adabn", "the target's own BatchNorm statistics (Li et al. 2018)", [](auto& n, const Settings&) {
     return Adabn{n.norm_features(), n.norm_labels()};

@@ -13,14 +13,19 @@
 namespace example {
 
 /// Models of the nets of B. B has Features, Labels, Domains (two outputs), MapDomains (on 1024 numbers, one output), Generator
-/// (features to features), NormFeatures, NormLabels, NormDomains (with BatchNorm; one output), the initialiser, and
-/// reads_images; where that is true also Translator (images to images) and Critic.
+/// (features to features), NormFeatures, NormLabels, NormDomains (with BatchNorm; one output), Encoder and EncoderLabels
+/// (Adda's), the initialiser, and reads_images; where that is true also Translator (images to images) and Critic.
 template <class B, class Device = graft::Cpu>
 class Nets {
  public:
   static constexpr bool reads_images = B::reads_images;
+  /// Of the run, before which features are not made alike: where the body has yet to learn, all become one.
+  static constexpr double begin = reads_images ? 0.1 : 0.0;
   /// Of the features of both domains: 100 hidden units, as Shen et al. (2018) have.
   struct DomainCritic : graft::Net<B::Features::output, graft::Dense<100>, graft::ReLU, graft::Dense<1>> {};
+  /// Adda's, as its authors have it. BatchNorm would hide the domains from it: each passes by itself.
+  struct Discriminator
+      : graft::Net<B::Encoder::output, graft::Dense<500>, graft::ReLU, graft::Dense<500>, graft::ReLU, graft::Dense<1>> {};
   Nets(std::uint64_t seed, int classes) : seed_(seed), classes_(classes) {}
 
   auto& features() { return model<typename B::Features>(0); }
@@ -36,7 +41,10 @@ class Nets {
   auto& norm_labels() { return silenced<typename B::NormLabels>(1); }
   auto& norm_second() { return silenced<typename B::NormLabels>(8); }
   auto& norm_domains() { return model<typename B::NormDomains>(2); }
-  auto& source_features() { return model<typename B::NormFeatures>(11); }
+  auto& encoder() { return model<typename B::Encoder>(0); }
+  auto& source_encoder() { return model<typename B::Encoder>(11); }
+  auto& encoder_labels() { return silenced<typename B::EncoderLabels>(1); }
+  auto& discriminator() { return model<Discriminator>(2); }
   auto& translator(std::size_t i) { return model<typename B::Translator>(4 + i); }
   auto& average_features() { return model<typename B::Features>(9); }
   auto& average_labels() { return model<typename B::Labels>(10); }

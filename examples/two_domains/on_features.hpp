@@ -31,6 +31,8 @@ struct AdaptationLayer {
   struct NormDomains
       : graft::Net<NormFeatures::output, graft::Dense<128, false>, graft::BatchNorm<>, graft::LeakyReLU<0.3>, graft::Dense<1>> {
   };
+  using Encoder = NormFeatures;
+  using EncoderLabels = NormLabels;
   static constexpr bool reads_images = false;
   static constexpr graft::Initialiser initialiser = graft::Initialiser::glorot_uniform;
 };

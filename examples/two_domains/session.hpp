@@ -7,7 +7,7 @@ namespace example {
 
 /// The options that only programs of two domains have.
 struct TwoDomains {
-  std::string backbone, weights, lambda, begin = "0", test_share = "0.3", split_seed = "0", stop_on, patience = "5";
+  std::string backbone, weights, lambda, begin, test_share = "0.3", split_seed = "0", stop_on, patience = "5";
   bool alone = false, through_bandwidth = false;
 };
 

@@ -194,4 +194,21 @@ TEST_CASE("an optimiser's state, carried to another, goes on with the same bits"
   CHECK(run(true) == run(false));
 }
 
+TEST_CASE("an optimiser that was reset goes on as a new one does", "[optim]") {
+  const auto run = [](bool reset) {
+    Block<float> block("net", {40, 3});
+    auto optimizer = std::make_unique<Adam<float>>(AdamOptions{.learning_rate = 0.01}, block);
+    for (std::uint64_t step = 0; step < 6; ++step) {
+      if (step == 3 && reset) optimizer->reset();
+      if (step == 3 && !reset) optimizer = std::make_unique<Adam<float>>(AdamOptions{.learning_rate = 0.01}, block);
+      const auto gradient = reference::normal<float>(block.value.size(), step);
+      std::copy(gradient.begin(), gradient.end(), block.gradient.begin());
+      optimizer->step();
+    }
+    CHECK(optimizer->steps == 3);
+    return block.values();
+  };
+  CHECK(run(true) == run(false));
+}
+
 }  // namespace test_optimizers

@@ -3,7 +3,7 @@
 #include <graft/transfer/mcd.hpp>
 
 #include "catch.hpp"
-#include "io/scratch.hpp"
+#include "stopped.hpp"
 #include "toy.hpp"
 
 namespace test_mcd {
@@ -86,33 +86,7 @@ TEST_CASE("Mcd by a reversal moves all models in one step", "[transfer]") {
 }
 
 TEST_CASE("Mcd: a run that was stopped goes on to the same bits", "[transfer]") {
-  const toy::Problem problem = toy::nudged(1.0);
-  const Scratch scratch;
-  const auto run = [&](bool stop) {
-    const auto fit = [&](Nets& nets, bool resume, auto... callbacks) {
-      FitOptions options = problem.options(4);
-      options.target_test.reset();
-      options.checkpoint = scratch / (stop ? "a" : "b");
-      options.resume = resume;
-      Mcd method{nets.features, nets.labels, nets.second};
-      method.fit(problem.source, problem.target.without_labels(), options, callbacks...);
-    };
-    struct Stop {
-      void on_epoch(const EpochInfo& info) {
-        if (info.epoch == 1) throw 1;
-      }
-    };
-    if (stop) {
-      Nets first;
-      try {
-        fit(first, false, Stop{});
-      } catch (int) {}
-    }
-    Nets nets;
-    fit(nets, stop);
-    return nets.numbers();
-  };
-  CHECK(run(true) == run(false));
+  toy::check_stopped<Nets>(toy::nudged(1.0), [](Nets& n) { return Mcd{n.features, n.labels, n.second}; });
 }
 
 }  // namespace test_mcd

@@ -10,6 +10,7 @@
 #include <graft/transfer/mdd.hpp>
 
 #include "catch.hpp"
+#include "stopped.hpp"
 #include "toy.hpp"
 
 namespace test_toy_adversarial {
@@ -33,18 +34,20 @@ TEST_CASE("DannThreeAdam improves two Gaussians that source-only fails", "[trans
 
 TEST_CASE("Adda improves two Gaussians that source-only fails, and then leaves label head and source body as they are",
           "[transfer][toy]") {
+  struct Body : Net<Vector<2>, Dense<16>, ReLU, Dense<8>> {};  // an adversary kills outputs behind a ReLU
+  struct Discriminator : Net<Body::output, Dense<32>, ReLU, Dense<32>, ReLU, Dense<1>> {};
   const toy::Problem problem = toy::nudged(1.0);
-  Model<Domains> domains{{.seed = 3}};
-  Model<toy::Body> source_body;
+  Model<Discriminator> domains{{.seed = 3}};
+  Model<Body> source_body;
   CHECK(toy::source_only(problem) < 0.8);
-  CHECK(toy::accuracy(
+  CHECK(toy::accuracy<Body>(
             problem,
             [&](auto& features, auto& labels) {
-              return Adda{features, labels, domains, source_body};
+              return Adda{features, labels, domains, source_body, {.second_rate = 0.001}};
             },
             problem.options(60)) > 0.95);
 
-  Model<toy::Body> features{{.seed = 1}};
+  Model<Body> features{{.seed = 1}};
   Model<toy::Labels> labels{{.seed = 2}};
   Adda adda{features, labels, domains, source_body, {.first_part = 0.0}};
   copy_weights(features, source_body);
@@ -54,6 +57,18 @@ TEST_CASE("Adda improves two Gaussians that source-only fails, and then leaves l
   CHECK(std::equal(head.begin(), head.end(), labels.values().begin()));
   CHECK(std::equal(body.begin(), body.end(), source_body.values().begin()));
   CHECK_FALSE(std::equal(body.begin(), body.end(), features.values().begin()));
+}
+
+TEST_CASE("Adda: a run that was stopped in either part goes on to the same bits", "[transfer]") {
+  struct Nets {
+    Model<toy::Body> features{{.seed = 1}}, source_features;
+    Model<toy::Labels> labels{{.seed = 2}};
+    Model<Domains> domains{{.seed = 3}};
+    [[nodiscard]] std::vector<std::vector<float>> numbers() const {
+      return {toy::numbers(features), toy::numbers(source_features), toy::numbers(labels), toy::numbers(domains)};
+    }
+  };
+  toy::check_stopped<Nets>(toy::nudged(1.0), [](Nets& n) { return Adda{n.features, n.labels, n.domains, n.source_features}; });
 }
 
 TEST_CASE("Dann and Cdan, with the multilinear and with the random map, improve two Gaussians that source-only fails",

@@ -4,7 +4,7 @@
 #include <graft/transfer/wdgrl.hpp>
 
 #include "catch.hpp"
-#include "io/scratch.hpp"
+#include "stopped.hpp"
 #include "toy.hpp"
 
 namespace test_wdgrl {
@@ -17,6 +17,9 @@ struct Nets {
   Model<toy::Body> features{{.seed = 1}};
   Model<toy::Labels> labels{{.seed = 2}};
   Model<Critic> critic{{.seed = 3}};
+  [[nodiscard]] std::vector<std::vector<float>> numbers() const {
+    return {toy::numbers(features), toy::numbers(labels), toy::numbers(critic)};
+  }
 };
 bool all_zero(ModelBase<float>& model) {
   return std::all_of(model.gradients().begin(), model.gradients().end(), [](float g) { return g == 0.0f; });
@@ -122,31 +125,9 @@ TEST_CASE("Wdgrl: the distance of two domains that differ by a move is the move,
 }
 
 TEST_CASE("Wdgrl: a run that was stopped goes on to the same bits", "[transfer]") {
-  const toy::Problem problem = toy::moved();
-  const Scratch scratch;
-  const auto run = [&](bool stop) {
-    const auto fit = [&](Nets& nets, bool resume, auto... callbacks) {
-      FitOptions options = problem.options(4);
-      options.target_test.reset();
-      options.checkpoint = scratch / (stop ? "a" : "b");
-      options.resume = resume;
-      Wdgrl method{nets.features, nets.labels, nets.critic, {.lambda = {1.0, 10.0}, .critic_rate = 0.01}};
-      method.fit(problem.source, problem.target.without_labels(), options, callbacks...);
-    };
-    struct Stop {
-      void on_epoch(const EpochInfo& info) {
-        if (info.epoch == 1) throw 1;
-      }
-    };
-    Nets first, second;
-    if (stop) CHECK_THROWS_AS(fit(first, false, Stop{}), int);
-    fit(second, stop);
-    auto all = toy::numbers(second.features);
-    const auto critic = toy::numbers(second.critic);
-    all.insert(all.end(), critic.begin(), critic.end());
-    return all;
-  };
-  CHECK(run(false) == run(true));
+  toy::check_stopped<Nets>(toy::moved(), [](Nets& n) {
+    return Wdgrl{n.features, n.labels, n.critic, {.lambda = {1.0, 10.0}, .critic_rate = 0.01}};
+  });
 }
 
 }  // namespace test_wdgrl

@@ -107,6 +107,12 @@ class Optimizer {
     }
   }
 
+  /// As it was before its first step.
+  void reset() {
+    for_each_state([](const auto&, T* numbers, std::size_t count) { std::fill_n(numbers, count, T{0}); });
+    steps = 0;
+  }
+
   /// f(name, data, count) for every state array, in a fixed order. Waits for a device.
   template <class F>
   void for_each_state(F&& f) {

@@ -7,6 +7,7 @@
 #include "graft/train/trainer.hpp"
 
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <string>
@@ -54,7 +55,7 @@ class ProgressBar {
     if (!title_.empty()) std::printf("%s ", title_.c_str());
     std::printf("epoch %d/%d", info.epoch + 1, info.run->epochs);
     for (const auto& [name, value] : info.row->values()) {
-      if (name == "epoch") continue;
+      if (name == "epoch" || std::isnan(value)) continue;  // a loss of another part of the run
       if (name == "seconds")
         std::printf("  %.1f s", value);
       else if (name == "images_per_second")

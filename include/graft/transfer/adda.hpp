@@ -3,6 +3,7 @@
 /// domain adaptation", CVPR 2017.
 #include "graft/config.hpp"
 #include "graft/loss/supervised.hpp"
+#include "graft/optim/adam.hpp"
 #include "graft/train/finetune.hpp"
 #include "graft/transfer/method.hpp"
 
@@ -13,9 +14,11 @@
 GRAFT_BEGIN
 
 struct AddaOptions {
-  double first_part = 0.5;  ///< of the run, on the source alone
-  Growing lambda{1.0};      ///< of the body's own goal
-  Recipe recipe{};
+  double first_part = 0.5;         ///< of the run, on the source alone
+  Growing lambda{1.0};             ///< of the body's own goal
+  double rate = 0.001;             ///< Adam's learning rate in the first part
+  double second_rate = 0.0002;     ///< and in the second, which Adam begins anew; the authors'
+  AdamOptions adam{.beta1 = 0.5};  ///< the authors' adversary
 };
 
 /// `Adda{features, labels, domains, source_features}`; the domain head ends in Dense<1>, a logit of "source". In the first part
@@ -33,7 +36,7 @@ class Adda : public Method<Adda<Body, LabelHead, DomainHead>, Body, LabelHead> {
   using Scalar = typename Body::Scalar;
 
   Adda(Body& features, LabelHead& labels, DomainHead& domains, Body& source_features, const AddaOptions& options = {})
-      : Method<Adda, Body, LabelHead>(features, labels, options.recipe),
+      : Method<Adda, Body, LabelHead>(features, labels, {}),
         domains_(domains),
         source_features_(source_features),
         options_(options) {
@@ -41,7 +44,7 @@ class Adda : public Method<Adda<Body, LabelHead, DomainHead>, Body, LabelHead> {
   }
 
   [[nodiscard]] double learning_rate(double progress) const {
-    return rate_in_two_parts(this->recipe_, progress, options_.first_part);
+    return progress >= options_.first_part ? options_.second_rate : options_.rate;
   }
   template <class Set>
   void begin_epoch(double progress, const Set&, const data::Normalize&) {
@@ -76,7 +79,21 @@ class Adda : public Method<Adda<Body, LabelHead, DomainHead>, Body, LabelHead> {
     return domain_loss + options_.lambda(progress) * mapping_loss;
   }
 
-  auto optimizer() { return recipe_optimizer(this->recipe_, this->features_, this->labels_, domains_); }
+  /// The same; the second part's first step lets the optimiser forget the first part.
+  Loss<Scalar> loss(Tape<Scalar>& tape, const data::PairedBatch<Scalar>& batch, double progress, Means& means,
+                    Adam<Scalar>& optimizer) {
+    const Scalar part = apart_ ? Scalar{1} : Scalar{0};
+    if (part > learnt_) optimizer.reset();
+    learnt_ = part;
+    return loss(tape, batch, progress, means);
+  }
+
+  auto optimizer() { return Adam<Scalar>(options_.adam, this->features_, this->labels_, domains_); }
+  /// For checkpoints.
+  template <class F>
+  void for_each_state(F&& f) {
+    f("adda/part", &learnt_, std::size_t{1});
+  }
   auto models() { return std::tie(this->features_, this->labels_, domains_, source_features_); }
 
  private:
@@ -85,6 +102,7 @@ class Adda : public Method<Adda<Body, LabelHead, DomainHead>, Body, LabelHead> {
   AddaOptions options_;
   std::vector<Scalar> of_source_;
   bool apart_ = false;  // whether the second part has begun
+  Scalar learnt_{};     // the part of the last step: 1 in the second
 };
 
 GRAFT_END

@@ -79,8 +79,7 @@ class Tent {
       std::copy(state.values.begin(), state.values.end(), model.values().begin());
       std::copy(state.statistics.begin(), state.statistics.end(), model.statistics_of(0).begin());
     });
-    optimizer_.steps = 0;
-    optimizer_.for_each_state([](const auto&, Scalar* data, std::size_t count) { std::fill_n(data, count, Scalar{0}); });
+    optimizer_.reset();
     mean_ = -1.0;
     ++resets_;
   }
