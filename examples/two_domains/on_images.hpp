@@ -35,13 +35,13 @@ struct NormNets {
       : graft::Net<NormFeatures::output, graft::Dense<100, false>, Norm, graft::LeakyReLU<0.3>, graft::Dense<1>> {};
 };
 
-/// Caffe's LeNet, which Adda's authors have, with ReLU behind its convolutions too. The adversary looks before the last ReLU,
-/// behind which it would kill outputs.
+/// Caffe's LeNet, which Adda's authors have, with ReLU behind its convolutions too.
 template <int Classes>
 struct CaffeLeNet {
-  struct Encoder : graft::Net<graft::Image<28, 28, 3>, graft::Conv2D<20, 5>, graft::ReLU, graft::MaxPool2D<2>,
-                              graft::Conv2D<50, 5>, graft::ReLU, graft::MaxPool2D<2>, graft::Flatten, graft::Dense<500>> {};
-  struct EncoderLabels : graft::Net<Encoder::output, graft::ReLU, graft::Dense<Classes>> {};
+  struct Encoder
+      : graft::Net<graft::Image<28, 28, 3>, graft::Conv2D<20, 5>, graft::ReLU, graft::MaxPool2D<2>, graft::Conv2D<50, 5>,
+                   graft::ReLU, graft::MaxPool2D<2>, graft::Flatten, graft::Dense<500>, graft::ReLU> {};
+  struct EncoderLabels : graft::Net<Encoder::output, graft::Dense<Classes>> {};
 };
 
 /// Four rows of test images: of the source, translated to the target, of the target, translated to the source.
