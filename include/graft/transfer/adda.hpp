@@ -43,9 +43,7 @@ class Adda : public Method<Adda<Body, LabelHead, DomainHead>, Body, LabelHead> {
     name_models("domains", domains, "source_features", source_features);
   }
 
-  [[nodiscard]] double learning_rate(double progress) const {
-    return progress >= options_.first_part ? options_.second_rate : options_.rate;
-  }
+  [[nodiscard]] double learning_rate(double) const { return apart_ ? options_.second_rate : options_.rate; }
   template <class Set>
   void begin_epoch(double progress, const Set&, const data::Normalize&) {
     apart_ = progress >= options_.first_part;
