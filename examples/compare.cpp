@@ -14,7 +14,7 @@ int main(int argc, char** argv) {
       "compare", "Runs a list of methods with a list of seeds on one pair of domains and prints a table of their accuracies.",
       given);
   about.methods.clear();
-  about.flags.erase(about.flags.begin());  // --alone
+  std::erase_if(about.flags, [](const auto& flag) { return flag.name == "--alone"; });
   about.extras.push_back({"--methods", "a list with commas, or all (default " + methods + "); list tells them", &methods});
   about.extras.push_back({"--seeds", "a list with commas and ranges (default " + seeds + "), in place of --seed", &seeds});
   return example::run(argc, argv, about, [&](Session& session) {

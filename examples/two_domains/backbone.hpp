@@ -24,6 +24,7 @@ struct Settings {
   std::uint64_t seed = 0;
   std::optional<double> lambda{};  ///< in place of the method's own
   std::optional<double> begin{};   ///< of the method's Growing lambda, in place of the usual one
+  double weight_decay = 0.0;       ///< of kernels, where body and label head learn by SGD
   bool through_bandwidth = false;  ///< of methods with an MMD: MmdOptions
   std::string stop_on{};           ///< a validator's column; empty: all epochs are run
   int patience = 5;                ///< epochs of it without improvement
@@ -32,11 +33,13 @@ struct Settings {
   bool resume = false;
   bool features = false;             ///< whether to keep features of both domains for pictures
   std::filesystem::path deployed{};  ///< where the adapted classifier goes, .onnx and .safetensors; empty: nowhere
-  /// A method's options, with the lambda and the kernels that were asked for.
+  /// A method's options, with the lambda, weight decay and kernels that were asked for.
   template <class Options>
   [[nodiscard]] Options with(double usual_begin = 0.0) const {
     Options options;
-    if (lambda) options.lambda.high = *lambda;
+    if constexpr (requires { options.lambda; }) options.lambda.high = lambda.value_or(options.lambda.high);
+    if constexpr (requires { options.recipe; }) options.recipe.weight_decay = weight_decay;
+    if constexpr (requires { options.weight_decay; }) options.weight_decay = weight_decay;
     if constexpr (requires { options.lambda.begin; }) options.lambda.begin = begin.value_or(usual_begin);
     if constexpr (requires { options.kernel.through_bandwidth; }) options.kernel.through_bandwidth = through_bandwidth;
     if constexpr (requires { options.joint.features.through_bandwidth; })

@@ -36,8 +36,8 @@ namespace example {
 template <class F>
 void for_each_method(F&& f) {
   using namespace graft;
-  f("source_only", "cross-entropy on the source alone: the baseline of all others", [](auto& n, const Settings&) {
-    return SourceOnly{n.features(), n.labels()};
+  f("source_only", "cross-entropy on the source alone: the baseline of all others", [](auto& n, const Settings& s) {
+    return SourceOnly{n.features(), n.labels(), s.with<SourceOnlyOptions>()};
   });
   f("ddc", "deep domain confusion: MMD at the body's output (Tzeng et al. 2014)", [](auto& n, const Settings& s) {
     return Ddc{n.features(), n.labels(), s.with<DdcOptions>(n.begin)};
@@ -83,8 +83,8 @@ void for_each_method(F&& f) {
     [](auto& n, const Settings& s) {
       return Adda{n.encoder(), n.encoder_labels(), n.discriminator(), n.source_encoder(), s.with<AddaOptions>()};
     });
-  f("adabn", "the target's own BatchNorm statistics (Li et al. 2018)", [](auto& n, const Settings&) {
-    return Adabn{n.norm_features(), n.norm_labels()};
+  f("adabn", "the target's own BatchNorm statistics (Li et al. 2018)", [](auto& n, const Settings& s) {
+    return Adabn{n.norm_features(), n.norm_labels(), s.with<AdabnOptions>()};
   });
   f("entropy", "entropy minimisation on the target (Grandvalet & Bengio 2004)", [](auto& n, const Settings& s) {
     return EntropyMinimisation{n.features(), n.labels(), s.with<EntropyMinimisationOptions>()};
@@ -92,16 +92,20 @@ void for_each_method(F&& f) {
   f("mcc", "minimum class confusion on the target (Jin et al. 2020)", [](auto& n, const Settings& s) {
     return Mcc{n.features(), n.labels(), s.with<MccOptions>()};
   });
-  f("pseudo_labels", "the target learns from what the source's classifier is sure of (Lee 2013)", [](auto& n, const Settings&) {
-    return PseudoLabels{n.features(), n.labels()};
-  });
-  f("curriculum", "pseudo-labels that enter from easy to hard (Bengio et al. 2009, Zou et al. 2018)",
-    [](auto& n, const Settings&) {
-      return Curriculum{n.features(), n.labels()};
+  f("pseudo_labels", "the target learns from what the source's classifier is sure of (Lee 2013)",
+    [](auto& n, const Settings& s) {
+      return PseudoLabels{n.features(), n.labels(), s.with<PseudoLabelsOptions>()};
     });
-  f("shot", "source-free: the target fits itself to the source's classifier (Liang et al. 2020)", [](auto& n, const Settings&) {
-    return Shot{n.norm_features(), n.norm_labels(), {.classes = n.classes()}};  // BatchNorm in the body, as its authors have it
-  });
+  f("curriculum", "pseudo-labels that enter from easy to hard (Bengio et al. 2009, Zou et al. 2018)",
+    [](auto& n, const Settings& s) {
+      return Curriculum{n.features(), n.labels(), s.with<CurriculumOptions>()};
+    });
+  f("shot", "source-free: the target fits itself to the source's classifier (Liang et al. 2020)",
+    [](auto& n, const Settings& s) {
+      ShotOptions options = s.with<ShotOptions>();
+      options.classes = n.classes();
+      return Shot{n.norm_features(), n.norm_labels(), options};  // BatchNorm in the body, as its authors have it
+    });
   f("fix_match", "what is sure on an image is learnt on its augmented view (Sohn et al. 2020)", [](auto& n, const Settings& s) {
     return FixMatch{n.features(), n.labels(), s.with<FixMatchOptions>()};
   });
@@ -116,13 +120,14 @@ void for_each_method(F&& f) {
     return Best{n.features(), n.labels(), n.domains(), n.average_features(), n.average_labels(), s.with<BestOptions>()};
   });
   f("adversarial_samples", "a generator makes features that are misjudged, and they are learnt from (Volpi et al. 2018)",
-    [](auto& n, const Settings&) {
-      return AdversarialSamples{n.features(), n.labels(), n.generator()};
+    [](auto& n, const Settings& s) {
+      return AdversarialSamples{n.features(), n.labels(), n.generator(), s.with<AdversarialSamplesOptions>()};
     });
   f(
       "cycle_gan", "images translated from source to target teach the classifier (Zhu et al. 2017); slow",
-      [](auto& n, const Settings&) requires(std::remove_reference_t<decltype(n)>::reads_images) {
-        return CycleGan{n.features(), n.labels(), Translation{n.translator(0), n.translator(1), n.critic(0), n.critic(1)}};
+      [](auto& n, const Settings& s) requires(std::remove_reference_t<decltype(n)>::reads_images) {
+        return CycleGan{n.features(), n.labels(), Translation{n.translator(0), n.translator(1), n.critic(0), n.critic(1)},
+                        s.with<CycleGanOptions>()};
       });
 }
 

@@ -7,8 +7,9 @@ namespace example {
 
 /// The options that only programs of two domains have.
 struct TwoDomains {
-  std::string backbone, weights, lambda, begin, test_share = "0.3", split_seed = "0", stop_on, patience = "5";
-  bool alone = false, through_bandwidth = false;
+  std::string backbone, weights, lambda, begin, weight_decay = "0", test_share = "0.3", split_seed = "0", stop_on,
+                                                patience = "5";
+  bool alone = false, through_bandwidth = false, symmetries = false;
 };
 
 /// What such a program says of itself; its own options are written to `given`.
@@ -20,7 +21,7 @@ struct Ready {
   Pair pair;
   Runner run;
   std::string backbone;
-  Settings settings;  ///< epochs, batch, seed, lambda and kernels
+  Settings settings;  ///< epochs, batch, seed, and what changes methods
 };
 /// Reads the data, chooses a backbone, and has it prepared.
 Ready prepare(Session& session, const TwoDomains& given);
