@@ -3,7 +3,20 @@
 /// configurations in one program from being merged silently by the linker.
 #include "graft/version.hpp"
 
-#if defined(__AVX512F__) && defined(__AVX512DQ__) && defined(__AVX512BW__) && defined(__AVX512CD__)
+// Intel's matrix tiles (kernel/cpu/amx.hpp); Clang 14 writes their names otherwise.
+// GRAFT_AMX_EMULATION: tests name a header of functions that stand for the instructions.
+#if defined(GRAFT_AMX_EMULATION)
+#define GRAFT_AMX 1
+#elif defined(__linux__) && defined(__x86_64__) && defined(__AVX512BF16__) && !defined(GRAFT_NO_SIMD) && \
+    ((defined(__AMX_TILE__) && defined(__AMX_BF16__)) || (defined(__AMXTILE__) && defined(__AMXBF16__)))
+#define GRAFT_AMX 1
+#endif
+
+#if defined(GRAFT_AMX_EMULATION)
+#define GRAFT_ISA amx_emulated
+#elif defined(GRAFT_AMX)
+#define GRAFT_ISA amx_bf16
+#elif defined(__AVX512F__) && defined(__AVX512DQ__) && defined(__AVX512BW__) && defined(__AVX512CD__)
 #ifdef __AVX512BF16__
 #define GRAFT_ISA avx512_bf16
 #else
@@ -76,7 +89,7 @@
 #define GRAFT_STRING(x) GRAFT_STRING_(x)
 
 GRAFT_BEGIN
-/// The instruction set the kernels of this translation unit were compiled for: "avx512_bf16", "avx512", "avx2", "avx",
-/// "simd128", "scalar".
+/// The instruction set the kernels of this translation unit were compiled for: "amx_bf16", "avx512_bf16", "avx512", "avx2",
+/// "avx", "simd128", "scalar".
 inline constexpr const char* isa_name = GRAFT_STRING(GRAFT_ISA);
 GRAFT_END

@@ -66,7 +66,7 @@ class Buffer {
 };
 
 /// What a workspace is used for; two uses that may be alive at once on one thread need two names.
-enum class Work : int { pack_a, pack_b, tile, pad, unpool, partial, reduce, image, pairwise, widen, count };
+enum class Work : int { pack_a, pack_b, tile, pad, unpool, partial, reduce, image, pairwise, widen, turned, count };
 
 /// The calling thread's workspace for `use`, at least `count` elements, 64-byte aligned, contents unspecified. It grows to the
 /// largest request and is then kept, so that a training step allocates nothing after the first.

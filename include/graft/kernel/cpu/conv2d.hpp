@@ -126,6 +126,7 @@ void conv2d_gather(const ConvExtents& extents, const E* x, const T* w, const T* 
   const bool direct = way.direct;
 
   for_tasks<T>(g, cut, panels, worth, [&](const auto& strip, int count, int pixels, int from, int until) {
+    [[maybe_unused]] const TilesInUse<E> tiles;
     const std::ptrdiff_t size = static_cast<std::ptrdiff_t>(e.h) * e.w * e.c;
     const E* room = nullptr;
     int first = 0;
@@ -244,6 +245,7 @@ void conv2d_data(const ConvExtents& extents, const T* w, const E* y, const std::
   const std::ptrdiff_t out_size = static_cast<std::ptrdiff_t>(e.oh) * e.ow * e.oc;
   const std::ptrdiff_t pooled_size = static_cast<std::ptrdiff_t>(e.oh / 2) * (e.ow / 2) * e.oc;
   for_tasks<T>(g, cut, panels, worth, [&](const auto& strip, int count, int pixels, int from, int until) {
+    [[maybe_unused]] const TilesInUse<E> tiles;
     const int first_sample = strip(0).sample;
     const E* expanded = nullptr;
     if (epilogue.pool) {

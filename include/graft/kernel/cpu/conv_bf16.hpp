@@ -106,6 +106,7 @@ inline void conv2d_weights_pairs(const ConvExtents& e, const bf16* x, const bf16
   parallel_for(
       chunks * shares * wanted,
       [&](int task) {
+        [[maybe_unused]] const TilesInUse<bf16> tiles;
         const int part = task % wanted, first_panel = task / wanted % shares, index = task / wanted / shares;
         const int end_panel = together ? panels : first_panel + 1;
         const Range samples = chunk(e.n, chunks, index);
@@ -167,6 +168,9 @@ inline void conv2d_weights_pairs(const ConvExtents& e, const bf16* x, const bf16
               t.out_stride = width;
               t.add = true;
               t.length = across;
+#ifdef GRAFT_AMX
+              if (dw != nullptr) t.turned = amx::turn(gradient, t.b_stride, taken * (end - begin), across, width, run);
+#endif
               for (int ky = static_cast<int>(kernel_rows.begin); ky < kernel_rows.end; ++ky) {
                 t.segments = 0;
                 for (int s = 0; s < taken; ++s) {

@@ -90,7 +90,9 @@ GRAFT_COLD std::string describe_conv2d_weights(const ConvExtents& e) {
 
 /// What the Bf16<Cpu> kernels of a convolution or a fully connected layer do.
 GRAFT_COLD inline std::string describe_conv2d_bf16(const ConvExtents& e, const Passes& passes) {
-  const char* const with = bf16_is_fast ? "bf16 products" : "bf16 as float products (compiled without AVX-512 BF16)";
+  const char* const with = has_amx()      ? "bf16 products on matrix tiles (AMX)"
+                           : bf16_is_fast ? "bf16 products"
+                                          : "bf16 as float products (compiled without AVX-512 BF16)";
   const auto way = [&](bool fits, const char* pairs, bool dilated = false) {
     if (fits) return std::string(with) + ", pairs of " + pairs;
     const char* const why = e.groups > 1 ? "groups" : dilated ? "dilation" : "an odd number of channels";

@@ -8,8 +8,10 @@
 /// gradient exchanges the roles of taps and pixels (pixel_stride 1, step = the pixels' stride); the data gradient and dense
 /// layers are one segment.
 #include "graft/config.hpp"
+#include "graft/kernel/cpu/amx.hpp"
 #include "graft/kernel/cpu/operand.hpp"
 #include "graft/kernel/cpu/simd.hpp"
+#include "graft/kernel/cpu/tile_args.hpp"
 
 #include <algorithm>
 #include <array>
@@ -19,29 +21,6 @@
 
 GRAFT_BEGIN
 namespace kernel {
-
-/// What a tile reads and writes; see the file's head. Its factors are stored as E, `Operand<T, E>::unit` of them a step, side
-/// by side in a and in each of b's columns; distances count E.
-template <class T, class E = T>
-struct TileArgs {
-  const E* a = nullptr;
-  std::ptrdiff_t pixel_stride = 0;
-  std::ptrdiff_t step = 0;
-  const std::ptrdiff_t* offset = nullptr;
-  int segments = 1;
-  int length = 0;  ///< steps of a segment
-  const E* b = nullptr;
-  std::ptrdiff_t b_stride = 0;
-  T* out = nullptr;  ///< row p at out + p * out_stride
-  std::ptrdiff_t out_stride = 0;
-  bool add = false;                          ///< add to what is there, or in `from`
-  const std::ptrdiff_t* b_offset = nullptr;  ///< where b has each segment's first row; null: b runs on
-  const T* from = nullptr;                   ///< earlier sums in place of out's; row p at from + p * from_stride
-  std::ptrdiff_t from_stride = 0;
-  const T* bias = nullptr;  ///< `vectors` vectors, added at the end
-  bool relu = false;        ///< max(0, sum) at the end; a NaN stays one
-  bool past = false;        ///< see goes_past_caches()
-};
 
 /// One tile. Pixels in groups, whose distances within are the same, steps whose factors the compiler does not see, and
 /// arguments read anew for each segment: all that GCC's loops need is then in general registers (parks_in_vectors; a tile of 75
@@ -153,6 +132,11 @@ constexpr std::array<const Tile<T, E>*, sizeof...(Vs)> tile_table(std::index_seq
 /// Runs `count` rows (pixels) through tiles of `vectors` (1 to max_gathered) vectors, cut as evenly as the registers allow.
 template <class T, class E>
 void run_tiles(TileArgs<T, E> t, int count, int vectors) {
+#ifdef GRAFT_AMX
+  if constexpr (std::is_same_v<E, bf16>) {
+    if (amx::run(t, count, vectors)) return;
+  }
+#endif
   static constexpr auto table = detail::tile_table<T, E>(std::make_index_sequence<static_cast<std::size_t>(max_gathered)>{});
   const detail::Tile<T, E>* tiles = table[static_cast<std::size_t>(vectors - 1)];
   const int most = max_pixels(vectors);
