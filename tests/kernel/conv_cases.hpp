@@ -85,6 +85,18 @@ inline const std::vector<Case>& cases() {
       {"groups of 1x1, one sample of one row", extents(1, 1, 70, 16, 32, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 2), relu},
       {"one sample of one row", extents(1, 1, 70, 8, 24, 1, 3, 1, 1, 1, 1, 0, 1, 0, 1), relu},
       {"one sample of one row, stride 2", extents(1, 1, 70, 8, 24, 1, 3, 1, 2), relu},
+      {"edges", extents(2, 14, 15, 32, 48, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1), relu},
+      {"edges, no ReLU, two panels", extents(1, 13, 16, 16, 80, 5, 5, 1, 1, 1, 1, 2, 2, 2, 2), none},
+      {"edges, another activation", extents(2, 9, 20, 20, 24, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1), leaky},
+      {"edges under a pool", extents(2, 12, 12, 16, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1), relu_pool},
+      {"edges, many blocks of steps", extents(1, 4, 9, 400, 64, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1), relu},
+      {"edges, narrow panel of many blocks", extents(1, 3, 10, 300, 10, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1), none},
+      {"edges, stride 2 on colour", extents(1, 20, 33, 3, 64, 7, 7, 2, 2, 1, 1, 3, 3, 3, 3), relu},
+      {"edges, stride 2, padded below and to the right", extents(2, 10, 16, 16, 24, 3, 3, 2, 2, 1, 1, 0, 0, 1, 1), relu},
+      {"edges, even kernel", extents(2, 8, 20, 16, 20, 2, 4, 1, 1, 1, 1, 0, 1, 1, 2), relu},
+      {"edges that see nothing", extents(2, 5, 30, 16, 16, 1, 1, 1, 1, 1, 1, 2, 2, 1, 1), relu},
+      {"edges of one row", extents(1, 1, 70, 16, 24, 1, 3, 1, 1, 1, 1, 0, 1, 0, 1), relu},
+      {"dilated down", extents(2, 15, 9, 17, 20, 3, 1, 1, 1, 3, 1, 3, 0, 3, 0), relu},
       {"wide row", extents(1, 3, 100, 2, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1), relu},
   };
   return all;

@@ -4,6 +4,7 @@
 #include "graft/config.hpp"
 #include "graft/kernel/cpu/conv_gather.hpp"
 #include "graft/kernel/cpu/conv_parts.hpp"
+#include "graft/kernel/cpu/conv_tasks.hpp"
 #include "graft/kernel/cpu/conv_weights.hpp"
 
 GRAFT_BEGIN
@@ -21,41 +22,14 @@ inline double multiplications(const ConvExtents& e) {
 }
 inline bool worth_a_team(const ConvExtents& e) { return multiplications(e) > 5e5; }
 
-/// Runs body(strips, count, pixels, first panel, end panel) for every task of a cut.
-template <class T, class Body>
-void for_tasks(const Gather& g, const Cut& cut, int panels, bool worth, const Body& body) {
-  parallel_for(
-      cut.total,
-      [&](int task) {
-        const int place = task % cut.places();
-        const int which = task / cut.places();
-        const int from = cut.panels > 1 ? which : 0;
-        const int until = cut.panels > 1 ? which + 1 : panels;
-        if (cut.one_row) {
-          const Range range = chunk(g.out_w, cut.blocks, place);
-          if (range.size() == 0) return;
-          const Strip strip{0, 0, static_cast<int>(range.begin), static_cast<int>(range.end)};
-          body([&](int) { return strip; }, 1, strip.end - strip.begin, from, until);
-        } else if (cut.samples > 1) {
-          const int rows = cut.units * cut.unit;
-          const int first = place * cut.samples;
-          const int count = std::min(cut.samples, g.n - first) * rows;
-          body([&](int i) { return Strip{first + i / rows, i % rows, 0, g.out_w}; }, count, g.out_w, from, until);
-        } else {
-          const int sample = place / cut.blocks;
-          const Range range = chunk(cut.units, cut.blocks, place % cut.blocks);
-          const int first = static_cast<int>(range.begin) * cut.unit;
-          const int count = static_cast<int>(range.size()) * cut.unit;
-          if (count == 0) return;
-          body([&](int i) { return Strip{sample, first + i, 0, g.out_w}; }, count, g.out_w, from, until);
-        }
-      },
-      worth);
+/// Whether columns at the edges, of which few fill a tile, cost less than sums that wait while taps are taken one by one.
+inline bool worth_edges(const Gather& g) { return g.inside(0, g.out_w).size() * 4 >= g.out_w * std::ptrdiff_t{3}; }
+/// Whether a panel's outputs are written from registers by the only block of steps.
+template <class T>
+bool at_once(const Gather& g, bool direct) {
+  return direct && g.kh * g.run() <= panel_depth<T>(panel_at<T>(g, 0).vectors);
 }
 
-}  // namespace detail
-
-namespace detail {
 /// How a forward convolution runs.
 struct ForwardWay {
   ConvExtents e;
@@ -71,12 +45,7 @@ inline ForwardWay forward_way(const ConvExtents& extents, const Epilogue& epilog
   if (is_product(e) && !epilogue.pool) flatten(e);
   way.wide = e.left > 0 || (e.ow - 1) * e.sw + (e.kw - 1) * e.dw + 1 - e.left > e.w;
   way.apart = e.groups > 1 || (e.dw > 1 && e.kw > 1);
-  way.copy = way.wide && !way.apart && e.c < 16;  // few channels: zeros around cost less than short runs
-  if (unit > 1) {                                 // an odd run's last pair reads one number more
-    const bool odd = (way.wide ? e.c : e.kw * e.c) % unit != 0;
-    way.copy = odd || (way.wide && e.c < 128);
-  }
-  way.g = {.merged = !way.apart && (way.copy || !way.wide),
+  way.g = {.merged = !way.apart,
            .n = e.n,
            .out_h = e.oh,
            .out_w = e.ow,
@@ -95,13 +64,22 @@ inline ForwardWay forward_way(const ConvExtents& extents, const Epilogue& epilog
            .left = e.left,
            .unit = unit,
            .widest = max_gathered};
+  if (way.wide && !way.apart) {
+    const bool edges = worth_edges(way.g);
+    way.copy = e.c < 16 && (!edges || e.kh * e.kw * e.c < 100);  // few channels: zeros around cost less than short runs
+    way.g.merged = edges || way.copy;
+  }
+  if (unit > 1) {  // an odd run's last pair reads one number more
+    const bool odd = (way.wide ? e.c : e.kw * e.c) % unit != 0;
+    way.copy = odd || (way.wide && e.c < 128);
+    way.g.merged = !way.apart && (way.copy || !way.wide);
+  }
   if (way.copy) {
     way.g.in_h = (e.oh - 1) * e.sh + (e.kh - 1) * e.dh + 1;
     way.g.in_w = (e.ow - 1) * e.sw + (e.kw - 1) * e.dw + 1;
     way.g.top = way.g.left = 0;
   }
-  way.direct =
-      unit == 1 && !epilogue.pool && (epilogue.act == Act::none || epilogue.act == Act::relu) && way.g.reads_no_padding();
+  way.direct = unit == 1 && !epilogue.pool && (epilogue.act == Act::none || epilogue.act == Act::relu) && way.g.merged;
   return way;
 }
 
@@ -118,7 +96,7 @@ void conv2d_gather(const ConvExtents& extents, const E* x, const T* w, const T* 
   const int panels = e.groups * panel_count<T>(e.oc / e.groups, g.widest);
   const int og = e.oc / e.groups;
   const std::size_t weight_bytes = static_cast<std::size_t>(g.depth()) * static_cast<std::size_t>(e.oc) * sizeof(E);
-  const Cut cut = cut_tasks(g, epilogue.pool ? 2 : 1, panels, weight_bytes, copy);
+  const Cut cut = cut_tasks(g, epilogue.pool ? 2 : 1, panels, weight_bytes, copy, at_once<T>(g, way.direct));
   const std::size_t out_bytes = static_cast<std::size_t>(e.n) * static_cast<std::size_t>(e.oh) *
                                 static_cast<std::size_t>(e.ow) * static_cast<std::size_t>(e.oc) * sizeof(E);
   bool past = false;
@@ -208,7 +186,7 @@ inline DataWay data_way(const ConvExtents& extents, const Epilogue& epilogue, in
   ConvExtents& e = way.e;
   if (is_product(e) && e.groups == 1 && !epilogue.pool) flatten(e);
   way.g = {.transposed = true,
-           .merged = is_product(e) && e.groups == 1,
+           .merged = false,
            .n = e.n,
            .out_h = e.h,
            .out_w = e.w,
@@ -227,6 +205,14 @@ inline DataWay data_way(const ConvExtents& extents, const Epilogue& epilogue, in
            .left = e.left,
            .unit = unit,
            .widest = max_gathered};
+  const bool product = is_product(e);
+  if (e.groups == 1 && e.sh == 1 && e.sw == 1 && (e.dw == 1 || e.kw == 1) && (product || unit == 1)) {
+    Gather g = way.g;
+    g.merged = true;
+    g.top = (e.kh - 1) * e.dh - e.top;
+    g.left = (e.kw - 1) * e.dw - e.left;
+    if (product || worth_edges(g)) way.g = g;
+  }
   return way;
 }
 
@@ -241,7 +227,7 @@ void conv2d_data(const ConvExtents& extents, const T* w, const E* y, const std::
   const E* packed = pack_weights<E>(g, w, worth);
   const int panels = e.groups * panel_count<T>(e.c / e.groups, g.widest);
   const std::size_t weight_bytes = static_cast<std::size_t>(g.depth()) * static_cast<std::size_t>(e.c) * sizeof(E);
-  const Cut cut = cut_tasks(g, 1, panels, weight_bytes, false);
+  const Cut cut = cut_tasks(g, 1, panels, weight_bytes, false, at_once<T>(g, g.merged));
   const std::ptrdiff_t out_size = static_cast<std::ptrdiff_t>(e.oh) * e.ow * e.oc;
   const std::ptrdiff_t pooled_size = static_cast<std::ptrdiff_t>(e.oh / 2) * (e.ow / 2) * e.oc;
   for_tasks<T>(g, cut, panels, worth, [&](const auto& strip, int count, int pixels, int from, int until) {

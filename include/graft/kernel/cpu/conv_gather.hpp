@@ -2,10 +2,10 @@
 /// \file conv_gather.hpp  The loop nest that the forward pass and the data gradient of a convolution share: every output row
 /// gathers from the input rows under its taps.
 ///
-/// Taps that fall outside the image are left out, not multiplied by zero. Where the taps (kx, c) of a kernel row are contiguous
-/// and all inside, they are one run of kw * c steps (`merged`); otherwise every kx is a pass over the output columns that it
-/// reaches. The steps are cut into blocks that fit the first cache as a block of a panel of weights, and every block is used
-/// for all rows of a task.
+/// Taps that fall outside the image are left out, not multiplied by zero. Where the taps (kx, c) of a kernel row are
+/// contiguous, they are one run of kw * c steps (`merged`), a part of it for columns at the image's edges; otherwise every kx
+/// is a pass over the output columns that it reaches. The steps are cut into blocks of a panel of weights that the caches keep,
+/// and every block is used for all rows of a task.
 #include "graft/config.hpp"
 #include "graft/core/buffer.hpp"
 #include "graft/core/device.hpp"
@@ -20,17 +20,18 @@ GRAFT_BEGIN
 namespace kernel {
 namespace detail {
 
-/// Steps of a panel of `vectors` vectors that the first cache holds beside what else passes through it. Four vectors come from
-/// the second fast enough: a row of them serves 24 products.
+/// Steps of a panel of `vectors` vectors that are taken in one go. Rows of three and four vectors come from the second cache
+/// fast enough, as each serves 24 products; all others are to stay in the first, beside what else passes through it.
 template <class T>
 constexpr int panel_depth(int vectors) {
-  const int bytes = vectors > 3 ? 200000 : vector_registers >= 32 ? 33000 : 18000;
+  const int bytes = vector_registers < 32 ? 18000 : vectors > 2 ? 300000 : 33000;
   return std::max(32, bytes / (vectors * lanes<T> * static_cast<int>(sizeof(T))) / 8 * 8);
 }
 
-/// One pass: out[r, q] = sum over (ky, kx, c) of in[row(r, ky), column(q, kx), c] * weights[...].
+/// out[r, q] = sum over (ky, kx, c) of in[row(r, ky), column(q, kx), c] * weights[...].
 struct Gather {
-  bool transposed = false;  ///< data gradient: out is the image, in the gradient of the convolution's output
+  bool transposed = false;  ///< data gradient: out is the image, in the gradient of the convolution's output. Merged it is a
+                            ///< forward pass with the kernel turned round, whose padding is what top and left then say
   bool merged = false;
   int n = 0;
   int out_h = 0, out_w = 0, out_c = 0;  ///< out_c: channels of all groups
@@ -48,9 +49,11 @@ struct Gather {
   [[nodiscard]] int depth() const { return kh * passes() * run() * unit; }       ///< all numbers of an output
   [[nodiscard]] std::ptrdiff_t in_size() const { return static_cast<std::ptrdiff_t>(in_h) * in_w * in_c; }
 
+  /// Whether the taps of an output are spread over the input as the outputs of a forward pass are.
+  [[nodiscard]] bool spread() const { return transposed && !merged; }
   /// The input row that output row r sees through ky, or -1.
   [[nodiscard]] int row(int r, int ky) const {
-    if (!transposed) {
+    if (!spread()) {
       const int y = r * sh + ky * dh - top;
       return y < in_h ? std::max(y, -1) : -1;
     }
@@ -63,7 +66,6 @@ struct Gather {
   /// The output columns of [begin, end) that see the image through kx (their distance is out_step), and the first's input
   /// column.
   [[nodiscard]] Span span(int kx, int begin, int end) const {
-    if (merged) return {begin, begin * sw, end - begin};
     const int shift = kx * dw - left;  // image column = output column * sw + shift
     const int width = transposed ? in_w : end;
     const int image = transposed ? out_w : in_w;
@@ -72,14 +74,26 @@ struct Gather {
     if (last <= first) return {};
     return transposed ? Span{first * sw + shift, first, last - first} : Span{first, first * sw + shift, last - first};
   }
-  [[nodiscard]] int out_step() const { return transposed ? sw : 1; }
-  [[nodiscard]] int in_step() const { return transposed ? 1 : sw; }
-  /// Whether every tap of every output lies inside the input.
-  [[nodiscard]] bool reads_no_padding() const { return merged && !transposed && top == 0 && row(out_h - 1, kh - 1) >= 0; }
-  /// Whether every output is reached by the first block of steps, so that nothing needs to be set to zero before.
-  [[nodiscard]] bool covered() const {
-    if (!merged) return false;
-    return row(0, 0) >= 0 && row(out_h - 1, 0) >= 0 && (!transposed || sh == 1);
+  [[nodiscard]] int out_step() const { return spread() ? sw : 1; }
+  [[nodiscard]] int in_step() const { return spread() ? 1 : sw; }
+
+  /// Of a merged pass: the output columns of [begin, end) whose taps are all inside the input.
+  [[nodiscard]] Range inside(int begin, int end) const {
+    const int room = in_w - 1 - (kw - 1) * dw + left;
+    const int first = std::clamp(left > 0 ? (left + sw - 1) / sw : 0, begin, end);
+    return {first, std::clamp(room >= 0 ? room / sw + 1 : 0, first, end)};
+  }
+  /// The kernel columns through which a merged pass's output column q sees the input.
+  [[nodiscard]] Range taps(int q) const {
+    const int column = q * sw - left;
+    const int first = std::clamp(-column, 0, kw);
+    return {first, std::clamp(in_w - column, first, kw)};
+  }
+  /// The kernel rows of [begin, end) through which a merged pass's output row r sees the input.
+  [[nodiscard]] Range rows(int r, int begin, int end) const {
+    while (begin < end && row(r, begin) < 0) ++begin;
+    while (begin < end && row(r, end - 1) < 0) --end;
+    return {begin, end};
   }
 };
 
@@ -126,11 +140,16 @@ const E* pack_weights(const Gather& g, const T* w, bool worth, E* packed = nullp
       panels * slots,
       [&](int task) {
         const Panel panel = panel_at<T>(g, task / slots);
-        const int slot = task % slots, pass = slot / g.kh, ky = slot % g.kh;
+        const int slot = task % slots, pass = slot / g.kh;
+        const bool turned = g.transposed && g.merged;
+        const int ky = turned ? g.kh - 1 - slot % g.kh : slot % g.kh;
         const T* from = w + (static_cast<std::ptrdiff_t>(ky) * g.kw + pass) * cg * oc + panel.group * og;
         E* to = packed + panel.packed + static_cast<std::ptrdiff_t>(slot) * g.run() * g.unit * panel.vectors * lanes<T>;
         if (g.transposed) {
-          pack_steps_transposed(og, panel.real, panel.vectors, from + static_cast<std::ptrdiff_t>(panel.column) * oc, oc, to);
+          for (int kx = turned ? g.kw - 1 : 0; kx >= 0; --kx, to += og * panel.vectors * lanes<T>) {
+            const std::ptrdiff_t at = (static_cast<std::ptrdiff_t>(kx) * cg + panel.column) * oc;
+            pack_steps_transposed(og, panel.real, panel.vectors, from + at, oc, to);
+          }
         } else {
           pack_steps(g.numbers(), panel.real, panel.vectors, from + panel.column, oc, to);
         }
@@ -173,8 +192,8 @@ void bring_rows(const Gather& g, const Strip& a, const Strip& z, const T* in) {
     return;
   }
   const int reach = (g.kh - 1) * g.dh;
-  const int first = g.transposed ? (a.row + g.top - reach) / g.sh : a.row * g.sh - g.top;
-  const int last = g.transposed ? (z.row + g.top) / g.sh : z.row * g.sh - g.top + reach;
+  const int first = g.spread() ? (a.row + g.top - reach) / g.sh : a.row * g.sh - g.top;
+  const int last = g.spread() ? (z.row + g.top) / g.sh : z.row * g.sh - g.top + reach;
   const std::ptrdiff_t line = static_cast<std::ptrdiff_t>(g.in_w) * g.in_c;
   const std::ptrdiff_t begin = a.sample * g.in_size() + std::clamp(first, 0, g.in_h) * line;
   const std::ptrdiff_t end = z.sample * g.in_size() + std::clamp(last + 1, 0, g.in_h) * line;
@@ -197,8 +216,7 @@ void gather_panel(const Gather& g, const Panel& panel, const E* packed, int coun
                   const In& in, int first, T* lines, const Direct<T>& direct = {}) {
   constexpr int unit = Operand<T, E>::unit;
   const int width = panel.vectors * lanes<T>;
-  const bool covered = g.covered();
-  if (!covered) {
+  if (!g.merged) {  // else the first block of steps reaches all outputs
     std::memset(
         lines, 0,
         static_cast<std::size_t>(count) * static_cast<std::size_t>(pixels) * static_cast<std::size_t>(width) * sizeof(T));
@@ -209,94 +227,89 @@ void gather_panel(const Gather& g, const Panel& panel, const E* packed, int coun
   const int rows = pieces > 1 ? 1 : std::max(1, std::min(g.kh, most / run));  // ... short ones of several ky are taken together
   std::ptrdiff_t* offset = workspace<std::ptrdiff_t>(Work::reduce, 2 * static_cast<std::size_t>(rows));
   std::ptrdiff_t* b_offset = offset + rows;
-  bool add = !covered;
+  const std::ptrdiff_t in_line = static_cast<std::ptrdiff_t>(g.in_w) * g.in_c;
+  const Strip front = strip(0);  // all strips of a task have the same columns
+  const Range inside = g.merged ? g.inside(front.begin, front.end) : Range{0, 0};
+  TileArgs<T, E> t;
+  t.step = unit;
+  t.offset = offset;
+  t.b_offset = b_offset;
+  t.b_stride = width * unit;
+  t.add = !g.merged;
   for (int pass = 0; pass < g.passes(); ++pass) {
     for (int ky = 0; ky < g.kh; ky += rows) {
       for (int piece = 0; piece < pieces; ++piece) {
         const Range steps = chunk(run, pieces, piece);
-        TileArgs<T, E> t;
-        t.pixel_stride = static_cast<std::ptrdiff_t>(g.in_step()) * g.in_c;
-        t.step = unit;
-        t.offset = offset;
-        t.b_offset = b_offset;
-        t.length = static_cast<int>(steps.size());
-        t.b = packed + panel.packed + ((static_cast<std::ptrdiff_t>(pass) * g.kh + ky) * run + steps.begin) * width * unit;
-        t.b_stride = width * unit;
-        t.out_stride = static_cast<std::ptrdiff_t>(g.out_step()) * width;
-        t.add = add;
         const bool last = direct.y != nullptr && ky + rows >= g.kh && piece + 1 == pieces;
         if (last) {
           t.bias = direct.bias;
           t.relu = direct.relu;
           t.past = direct.past;
         }
-        const Strip front = strip(0);  // all strips of a task have the same columns
-        const Gather::Span span = g.span(pass, front.begin, front.end);
-        if (span.count <= 0) {
-          add = true;
-          continue;
-        }
-        for (int i = 0; i < count; ++i) {
-          const Strip s = strip(i);
+        // The taps of this block that output row r sees are the tile's segments.
+        const auto find_segments = [&](int r) {
           t.segments = 0;
           for (int k = 0; k < std::min(rows, g.kh - ky); ++k) {
-            const int y = g.row(s.row, ky + k);
+            const int y = g.row(r, ky + k);
             if (y < 0) continue;
-            offset[t.segments] = static_cast<std::ptrdiff_t>(y - first) * g.in_w * g.in_c;
+            offset[t.segments] = (y - first) * in_line;
             b_offset[t.segments++] = static_cast<std::ptrdiff_t>(k) * run * width * unit;
           }
-          if (t.segments == 0) continue;
-          t.a = in(s.sample) + static_cast<std::ptrdiff_t>(span.in) * g.in_c + panel.group * g.group_in() + steps.begin * unit;
-          t.out = lines + (static_cast<std::ptrdiff_t>(i) * pixels + span.out - s.begin) * width;
+        };
+        // `number` pixels from strip i's output column `to` on, beside or `below` one another, with steps [begin, end) of the
+        // runs from input column `from` on.
+        const auto run_pixels = [&](int i, int number, int to, int from, std::ptrdiff_t begin, std::ptrdiff_t end, bool below) {
+          const Strip s = strip(i);
+          if (end <= begin) t.segments = 0;
+          if (t.segments == 0 && t.add && !last) return;  // else what has no taps is to be written as well
+          t.length = static_cast<int>(std::max(std::ptrdiff_t{0}, end - begin));
+          t.a = in(s.sample) + (static_cast<std::ptrdiff_t>(from) * g.in_c + panel.group * g.group_in() + begin * unit);
+          t.pixel_stride = below ? g.sh * in_line : static_cast<std::ptrdiff_t>(g.in_step()) * g.in_c;
+          t.b = packed + panel.packed + ((static_cast<std::ptrdiff_t>(pass) * g.kh + ky) * run + begin) * width * unit;
+          t.out = lines + (static_cast<std::ptrdiff_t>(i) * pixels + to - s.begin) * width;
+          t.out_stride = static_cast<std::ptrdiff_t>(below ? pixels : g.out_step()) * width;
           if (last) {
             t.from = t.out;
-            t.from_stride = width;
-            t.out = direct.y + ((static_cast<std::ptrdiff_t>(s.sample) * g.out_h + s.row) * g.out_w + s.begin) * g.out_c;
-            t.out_stride = g.out_c;
+            t.from_stride = t.out_stride;
+            t.out = direct.y + ((static_cast<std::ptrdiff_t>(s.sample) * g.out_h + s.row) * g.out_w + to) * g.out_c;
+            t.out_stride = static_cast<std::ptrdiff_t>(below ? g.out_w : 1) * g.out_c;
           }
-          run_tiles(t, span.count, panel.vectors);
+          run_tiles(t, number, panel.vectors);
+        };
+        if (!g.merged) {
+          const Gather::Span span = g.span(pass, front.begin, front.end);
+          for (int i = 0; i < count && span.count > 0; ++i) {
+            find_segments(strip(i).row);
+            run_pixels(i, span.count, span.out, span.in, steps.begin, steps.end, false);
+          }
+          continue;
         }
-        add = true;
+        const int columns = static_cast<int>(inside.size()), middle = static_cast<int>(inside.begin);
+        for (int i = 0; i < count && columns > 0; ++i) {
+          find_segments(strip(i).row);
+          run_pixels(i, columns, middle, middle * g.sw - g.left, steps.begin, steps.end, false);
+        }
+        // A column at an edge, of all rows that see the input through the same kernel rows.
+        for (int q = columns > 0 && middle == front.begin ? middle + columns : front.begin; q < front.end;
+             q = q + 1 == middle ? middle + columns : q + 1) {
+          const Range taps = g.taps(q);
+          const std::ptrdiff_t begin = std::max(steps.begin, taps.begin * g.in_c / unit);
+          const std::ptrdiff_t end = std::min(steps.end, taps.end * g.in_c / unit);
+          for (int i = 0, next = 0; i < count; i = next) {
+            const Strip s = strip(i);
+            const Range seen = g.rows(s.row, ky, std::min(ky + rows, g.kh));
+            for (next = i + 1; next < count && strip(next).sample == s.sample; ++next) {
+              const Range other = g.rows(strip(next).row, ky, std::min(ky + rows, g.kh));
+              if (other.begin != seen.begin || other.end != seen.end) break;
+            }
+            find_segments(s.row);
+            run_pixels(i, next - i, q, q * g.sw - g.left, begin, end, true);
+          }
+        }
+        t.add = true;
       }
     }
   }
-}
-
-/// How the output is cut into tasks: whole samples together when they are small, blocks of rows of one sample when they are
-/// large, blocks of pixels when the output is one long row (a product). `unit` rows stay together (2 under a pool).
-struct Cut {
-  bool one_row = false;
-  int samples = 1;          ///< a task's samples
-  int blocks = 1;           ///< tasks a sample (or, of a product, in all)
-  int units = 0, unit = 1;  ///< of a sample's rows
-  int panels = 1;           ///< tasks are also apart by panel
-  int total = 0;
-  [[nodiscard]] int places() const { return total / panels; }
-};
-inline Cut cut_tasks(const Gather& g, int unit, int panels, std::size_t weight_bytes, bool alone) {
-  Cut cut;
-  cut.unit = unit;
-  cut.units = g.out_h / unit;
-  const bool big = weight_bytes > (std::size_t{1} << 20);
-  const int most = big ? 256 : 128;  // pixels
-  cut.panels = big ? panels : 1;
-  cut.one_row = g.out_h == 1 && g.n == 1 && (g.merged || !g.transposed);  // else a tap's outputs are spread over the row
-  if (cut.one_row) {
-    cut.blocks = std::max(1, std::min((g.out_w + 7) / 8, std::max((g.out_w + most - 1) / most, fixed_chunks / cut.panels)));
-    cut.total = cut.blocks * cut.panels;
-    return cut;
-  }
-  const int row_pixels = unit * g.out_w;
-  const int rows = std::max(1, most / std::max(1, row_pixels));
-  if (rows >= cut.units && !alone) {
-    const int room = std::max(1, most / std::max(1, cut.units * row_pixels));
-    cut.samples = std::max(1, std::min(room, g.n / fixed_chunks));
-  }
-  cut.blocks = std::max(1, (cut.units + rows - 1) / rows);
-  if (cut.samples == 1) cut.blocks = std::max(cut.blocks, std::min(cut.units, fixed_chunks / (g.n * cut.panels)));
-  cut.blocks = std::max(cut.blocks, 1);
-  cut.total = (cut.samples > 1 ? (g.n + cut.samples - 1) / cut.samples : g.n * cut.blocks) * cut.panels;
-  return cut;
 }
 
 }  // namespace detail

@@ -35,21 +35,20 @@ GRAFT_COLD std::string describe_conv2d_forward(const ConvExtents& extents, const
   std::string text = detail::product_or_tile(extents);
   if (detail::is_product(extents) && epilogue.pool) text += " (row by row: a pool is fused)";
   if (way.copy) {
-    text += "; rows copied between zeros (fewer than 16 channels)";
+    text += "; rows copied between zeros (few channels)";
   } else if (way.apart) {
     text += e.groups > 1 ? "; taps one by one (groups)" : "; taps one by one (dilation)";
-  } else if (way.wide) {
-    text += "; taps one by one (padding, and too many channels to copy)";
+  } else if (way.g.merged) {
+    text += way.wide ? "; a kernel row's taps as one run, shorter at the edges" : "; a kernel row's taps as one run";
   } else {
-    text += "; a kernel row's taps as one run";
+    text += "; taps one by one (over a quarter of a row's outputs see padding)";
   }
   if (way.direct) {
     text += "; outputs written from registers" + detail::ragged(e.oc / e.groups, lanes<T>);
   } else {
     text += epilogue.pool                                            ? "; outputs in a second pass (fused pool)"
             : epilogue.act != Act::none && epilogue.act != Act::relu ? "; outputs in a second pass (activation)"
-            : !way.g.merged                                          ? "; outputs in a second pass (they overlap)"
-                                                                     : "; outputs in a second pass (padding)";
+                                                                     : "; outputs in a second pass (they overlap)";
   }
   return text + detail::told(detail::worth_a_team(e));
 }
@@ -60,10 +59,15 @@ GRAFT_COLD std::string describe_conv2d_data(const ConvExtents& extents, const Ep
   const detail::DataWay way = detail::data_way(extents, epilogue);
   std::string text = detail::product_or_tile(extents);
   if (way.g.merged) {
+    if (way.g.kh * way.g.kw > 1) text += "; forward with the kernel turned round";
     text += "; outputs written from registers" + detail::ragged(way.g.out_c, lanes<T>);
   } else {
-    text += extents.groups > 1 ? "; taps one by one, outputs in a second pass (groups)"
-                               : "; taps one by one, outputs in a second pass (they overlap)";
+    const bool dilated = extents.dw > 1 && extents.kw > 1;
+    text += "; taps one by one, outputs in a second pass ";
+    text += extents.groups > 1                 ? "(groups)"
+            : extents.sh > 1 || extents.sw > 1 ? "(strides)"
+            : dilated                          ? "(dilation)"
+                                               : "(over a quarter of a row's inputs are near its ends)";
   }
   if (epilogue.pool) text += "; the gradient taken through the fused pool sample by sample";
   return text + detail::told(detail::worth_a_team(way.e));
