@@ -96,6 +96,10 @@ inline const std::vector<Case>& cases() {
       {"edges, even kernel", extents(2, 8, 20, 16, 20, 2, 4, 1, 1, 1, 1, 0, 1, 1, 2), relu},
       {"edges that see nothing", extents(2, 5, 30, 16, 16, 1, 1, 1, 1, 1, 1, 2, 2, 1, 1), relu},
       {"edges of one row", extents(1, 1, 70, 16, 24, 1, 3, 1, 1, 1, 1, 0, 1, 0, 1), relu},
+      {"gradient across samples", extents(200, 4, 5, 20, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1), relu},
+      {"gradient across samples, several panels", extents(70, 4, 4, 130, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1), leaky},
+      {"gradient across samples, many blocks of steps", extents(70, 3, 4, 64, 400, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1), none},
+      {"gradient across samples, from a pool", extents(200, 8, 8, 16, 16, 5, 5), relu_pool},
       {"dilated down", extents(2, 15, 9, 17, 20, 3, 1, 1, 1, 3, 1, 3, 0, 3, 0), relu},
       {"wide row", extents(1, 3, 100, 2, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1), relu},
   };

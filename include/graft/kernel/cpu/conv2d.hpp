@@ -64,15 +64,13 @@ inline ForwardWay forward_way(const ConvExtents& extents, const Epilogue& epilog
            .left = e.left,
            .unit = unit,
            .widest = max_gathered};
-  if (way.wide && !way.apart) {
+  if (unit > 1) {  // an odd run's last pair reads one number more
+    way.copy = (way.wide ? e.c : e.kw * e.c) % unit != 0 || (way.wide && e.c < 128);
+    way.g.merged = !way.apart && (way.copy || !way.wide);
+  } else if (way.wide && !way.apart) {
     const bool edges = worth_edges(way.g);
     way.copy = e.c < 16 && (!edges || e.kh * e.kw * e.c < 100);  // few channels: zeros around cost less than short runs
-    way.g.merged = edges || way.copy;
-  }
-  if (unit > 1) {  // an odd run's last pair reads one number more
-    const bool odd = (way.wide ? e.c : e.kw * e.c) % unit != 0;
-    way.copy = odd || (way.wide && e.c < 128);
-    way.g.merged = !way.apart && (way.copy || !way.wide);
+    way.g.merged = edges || way.copy;  // whatever the number of samples: weights may have been packed for another
   }
   if (way.copy) {
     way.g.in_h = (e.oh - 1) * e.sh + (e.kh - 1) * e.dh + 1;
@@ -96,7 +94,7 @@ void conv2d_gather(const ConvExtents& extents, const E* x, const T* w, const T* 
   const int panels = e.groups * panel_count<T>(e.oc / e.groups, g.widest);
   const int og = e.oc / e.groups;
   const std::size_t weight_bytes = static_cast<std::size_t>(g.depth()) * static_cast<std::size_t>(e.oc) * sizeof(E);
-  const Cut cut = cut_tasks(g, epilogue.pool ? 2 : 1, panels, weight_bytes, copy, at_once<T>(g, way.direct));
+  const Cut cut = cut_tasks<T>(g, epilogue.pool ? 2 : 1, panels, weight_bytes, copy, at_once<T>(g, way.direct));
   const std::size_t out_bytes = static_cast<std::size_t>(e.n) * static_cast<std::size_t>(e.oh) *
                                 static_cast<std::size_t>(e.ow) * static_cast<std::size_t>(e.oc) * sizeof(E);
   bool past = false;
@@ -181,7 +179,8 @@ struct DataWay {
   ConvExtents e;
   Gather g;
 };
-inline DataWay data_way(const ConvExtents& extents, const Epilogue& epilogue, int unit = 1) {
+template <class T>
+DataWay data_way(const ConvExtents& extents, const Epilogue& epilogue, int unit = 1) {
   DataWay way{.e = extents, .g = {}};
   ConvExtents& e = way.e;
   if (is_product(e) && e.groups == 1 && !epilogue.pool) flatten(e);
@@ -211,7 +210,9 @@ inline DataWay data_way(const ConvExtents& extents, const Epilogue& epilogue, in
     g.merged = true;
     g.top = (e.kh - 1) * e.dh - e.top;
     g.left = (e.kw - 1) * e.dw - e.left;
-    if (product || worth_edges(g)) way.g = g;
+    const bool edges = worth_edges(g);
+    g.across = !edges && worth_across<T>(g);
+    if (product || edges || g.across) way.g = g;
   }
   return way;
 }
@@ -220,14 +221,14 @@ inline DataWay data_way(const ConvExtents& extents, const Epilogue& epilogue, in
 template <class T, class E>
 void conv2d_data(const ConvExtents& extents, const T* w, const E* y, const std::uint8_t* argmax, const E* dy,
                  const Epilogue& epilogue, E* dx) {
-  const DataWay way = data_way(extents, epilogue, Operand<T, E>::unit);
+  const DataWay way = data_way<T>(extents, epilogue, Operand<T, E>::unit);
   const ConvExtents& e = way.e;
   const Gather& g = way.g;
   const bool worth = worth_a_team(e);
   const E* packed = pack_weights<E>(g, w, worth);
   const int panels = e.groups * panel_count<T>(e.c / e.groups, g.widest);
   const std::size_t weight_bytes = static_cast<std::size_t>(g.depth()) * static_cast<std::size_t>(e.c) * sizeof(E);
-  const Cut cut = cut_tasks(g, 1, panels, weight_bytes, false, at_once<T>(g, g.merged));
+  const Cut cut = cut_tasks<T>(g, 1, panels, weight_bytes, false, at_once<T>(g, g.merged));
   const std::ptrdiff_t out_size = static_cast<std::ptrdiff_t>(e.oh) * e.ow * e.oc;
   const std::ptrdiff_t pooled_size = static_cast<std::ptrdiff_t>(e.oh / 2) * (e.ow / 2) * e.oc;
   for_tasks<T>(g, cut, panels, worth, [&](const auto& strip, int count, int pixels, int from, int until) {

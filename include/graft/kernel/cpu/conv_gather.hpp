@@ -33,6 +33,7 @@ struct Gather {
   bool transposed = false;  ///< data gradient: out is the image, in the gradient of the convolution's output. Merged it is a
                             ///< forward pass with the kernel turned round, whose padding is what top and left then say
   bool merged = false;
+  bool across = false;  ///< merged, and a tile's pixels are the same one of several samples: every pixel has its own taps
   int n = 0;
   int out_h = 0, out_w = 0, out_c = 0;  ///< out_c: channels of all groups
   int in_h = 0, in_w = 0, in_c = 0;
@@ -58,6 +59,7 @@ struct Gather {
       return y < in_h ? std::max(y, -1) : -1;
     }
     const int y = r + top - ky * dh;
+    if (sh == 1) return y < in_h ? std::max(y, -1) : -1;  // divisions here were 5 % of a small image's time
     return y >= 0 && y % sh == 0 && y / sh < in_h ? y / sh : -1;
   }
   struct Span {
@@ -209,6 +211,22 @@ struct Direct {
   bool past = false;
 };
 
+/// Where the input rows lie that output row r sees through `count` kernel rows from ky on, and their weights, of which a kernel
+/// row has `step`: a tile's segments. How many they are. Not inlined: GCC lacked registers for it where it is called, which
+/// took 5 % of a small image's time.
+[[gnu::noinline]] inline int segments_of(const Gather& g, int r, int ky, int count, int first, int step, std::ptrdiff_t* offset,
+                                         std::ptrdiff_t* b_offset) {
+  const std::ptrdiff_t line = static_cast<std::ptrdiff_t>(g.in_w) * g.in_c;
+  int segments = 0;
+  for (int k = 0; k < count; ++k) {
+    const int y = g.row(r, ky + k);
+    if (y < 0) continue;
+    offset[segments] = (y - first) * line;
+    b_offset[segments++] = static_cast<std::ptrdiff_t>(k) * step;
+  }
+  return segments;
+}
+
 /// Sums of one panel over `count` strips, to `lines`: strip i's pixels at lines + i * pixels * width. in(sample) gives a
 /// sample's input; its row 0 is row `first` of the whole.
 template <class T, class E, class Strips, class In>
@@ -230,6 +248,14 @@ void gather_panel(const Gather& g, const Panel& panel, const E* packed, int coun
   const std::ptrdiff_t in_line = static_cast<std::ptrdiff_t>(g.in_w) * g.in_c;
   const Strip front = strip(0);  // all strips of a task have the same columns
   const Range inside = g.merged ? g.inside(front.begin, front.end) : Range{0, 0};
+  const int samples = g.across ? strip(count - 1).sample - front.sample + 1 : 1;
+  struct Apart {
+    std::ptrdiff_t in, lines, out;  ///< in numbers of the input, pixels of a line and pixels of the output
+  };
+  const Apart beside{static_cast<std::ptrdiff_t>(g.in_step()) * g.in_c, g.out_step(), 1};
+  const Apart below{g.sh * in_line, pixels, g.out_w};
+  const Apart across{g.in_size(), static_cast<std::ptrdiff_t>(count / samples) * pixels,
+                     static_cast<std::ptrdiff_t>(g.out_h) * g.out_w};
   TileArgs<T, E> t;
   t.step = unit;
   t.offset = offset;
@@ -246,33 +272,27 @@ void gather_panel(const Gather& g, const Panel& panel, const E* packed, int coun
           t.relu = direct.relu;
           t.past = direct.past;
         }
-        // The taps of this block that output row r sees are the tile's segments.
         const auto find_segments = [&](int r) {
-          t.segments = 0;
-          for (int k = 0; k < std::min(rows, g.kh - ky); ++k) {
-            const int y = g.row(r, ky + k);
-            if (y < 0) continue;
-            offset[t.segments] = (y - first) * in_line;
-            b_offset[t.segments++] = static_cast<std::ptrdiff_t>(k) * run * width * unit;
-          }
+          t.segments = segments_of(g, r, ky, std::min(rows, g.kh - ky), first, run * width * unit, offset, b_offset);
         };
-        // `number` pixels from strip i's output column `to` on, beside or `below` one another, with steps [begin, end) of the
-        // runs from input column `from` on.
-        const auto run_pixels = [&](int i, int number, int to, int from, std::ptrdiff_t begin, std::ptrdiff_t end, bool below) {
+        // `number` pixels from strip i's output column `to` on, with steps [begin, end) of the runs from input column `from`
+        // on.
+        const auto run_pixels = [&](int i, int number, const Apart& apart, int to, int from, std::ptrdiff_t begin,
+                                    std::ptrdiff_t end) {
           const Strip s = strip(i);
           if (end <= begin) t.segments = 0;
           if (t.segments == 0 && t.add && !last) return;  // else what has no taps is to be written as well
           t.length = static_cast<int>(std::max(std::ptrdiff_t{0}, end - begin));
           t.a = in(s.sample) + (static_cast<std::ptrdiff_t>(from) * g.in_c + panel.group * g.group_in() + begin * unit);
-          t.pixel_stride = below ? g.sh * in_line : static_cast<std::ptrdiff_t>(g.in_step()) * g.in_c;
+          t.pixel_stride = apart.in;
           t.b = packed + panel.packed + ((static_cast<std::ptrdiff_t>(pass) * g.kh + ky) * run + begin) * width * unit;
           t.out = lines + (static_cast<std::ptrdiff_t>(i) * pixels + to - s.begin) * width;
-          t.out_stride = static_cast<std::ptrdiff_t>(below ? pixels : g.out_step()) * width;
+          t.out_stride = apart.lines * width;
           if (last) {
             t.from = t.out;
             t.from_stride = t.out_stride;
             t.out = direct.y + ((static_cast<std::ptrdiff_t>(s.sample) * g.out_h + s.row) * g.out_w + to) * g.out_c;
-            t.out_stride = static_cast<std::ptrdiff_t>(below ? g.out_w : 1) * g.out_c;
+            t.out_stride = apart.out * g.out_c;
           }
           run_tiles(t, number, panel.vectors);
         };
@@ -280,21 +300,32 @@ void gather_panel(const Gather& g, const Panel& panel, const E* packed, int coun
           const Gather::Span span = g.span(pass, front.begin, front.end);
           for (int i = 0; i < count && span.count > 0; ++i) {
             find_segments(strip(i).row);
-            run_pixels(i, span.count, span.out, span.in, steps.begin, steps.end, false);
+            run_pixels(i, span.count, beside, span.out, span.in, steps.begin, steps.end);
           }
+          continue;
+        }
+        // Column q of `number` strips of which all see what strip i sees.
+        const auto run_column = [&](int i, int number, const Apart& apart, int q) {
+          const Range taps = g.taps(q);
+          find_segments(strip(i).row);
+          run_pixels(i, number, apart, q, q * g.sw - g.left, std::max(steps.begin, taps.begin * g.in_c / unit),
+                     std::min(steps.end, taps.end * g.in_c / unit));
+        };
+        if (g.across) {
+          for (int r = 0; r < count / samples; ++r) {
+            for (int q = front.begin; q < front.end; ++q) run_column(r, samples, across, q);
+          }
+          t.add = true;
           continue;
         }
         const int columns = static_cast<int>(inside.size()), middle = static_cast<int>(inside.begin);
         for (int i = 0; i < count && columns > 0; ++i) {
           find_segments(strip(i).row);
-          run_pixels(i, columns, middle, middle * g.sw - g.left, steps.begin, steps.end, false);
+          run_pixels(i, columns, beside, middle, middle * g.sw - g.left, steps.begin, steps.end);
         }
         // A column at an edge, of all rows that see the input through the same kernel rows.
         for (int q = columns > 0 && middle == front.begin ? middle + columns : front.begin; q < front.end;
              q = q + 1 == middle ? middle + columns : q + 1) {
-          const Range taps = g.taps(q);
-          const std::ptrdiff_t begin = std::max(steps.begin, taps.begin * g.in_c / unit);
-          const std::ptrdiff_t end = std::min(steps.end, taps.end * g.in_c / unit);
           for (int i = 0, next = 0; i < count; i = next) {
             const Strip s = strip(i);
             const Range seen = g.rows(s.row, ky, std::min(ky + rows, g.kh));
@@ -302,8 +333,7 @@ void gather_panel(const Gather& g, const Panel& panel, const E* packed, int coun
               const Range other = g.rows(strip(next).row, ky, std::min(ky + rows, g.kh));
               if (other.begin != seen.begin || other.end != seen.end) break;
             }
-            find_segments(s.row);
-            run_pixels(i, next - i, q, q * g.sw - g.left, begin, end, true);
+            run_column(i, next - i, below, q);
           }
         }
         t.add = true;

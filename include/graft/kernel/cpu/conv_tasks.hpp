@@ -11,6 +11,20 @@ GRAFT_BEGIN
 namespace kernel {
 namespace detail {
 
+/// Samples of a task whose tiles go across them.
+template <class T>
+int samples_across(const Gather& g) {
+  return max_pixels(panel_at<T>(g, 0).vectors);
+}
+/// Whether tiles across samples are worth it, where most outputs see padding: there are tasks for all threads, and what a task
+/// reads stays in the second cache.
+template <class T>
+bool worth_across(const Gather& g) {
+  const int samples = samples_across<T>(g);
+  return g.n / samples * panel_count<T>(g.group_out(), g.widest) >= fixed_chunks &&
+         samples * g.in_size() * static_cast<std::ptrdiff_t>(sizeof(T)) <= 200000;
+}
+
 /// How the output is cut into tasks: whole samples together when they are small, blocks of rows of one sample when they are
 /// large, blocks of pixels when the output is one long row (a product). `unit` rows stay together (2 under a pool). Sums that
 /// wait for further steps (not `at_once`) are to stay in the first cache.
@@ -23,7 +37,8 @@ struct Cut {
   int total = 0;
   [[nodiscard]] int places() const { return total / panels; }
 };
-inline Cut cut_tasks(const Gather& g, int unit, int panels, std::size_t weight_bytes, bool alone, bool at_once) {
+template <class T>
+Cut cut_tasks(const Gather& g, int unit, int panels, std::size_t weight_bytes, bool alone, bool at_once) {
   Cut cut;
   cut.unit = unit;
   cut.units = g.out_h / unit;
@@ -34,6 +49,12 @@ inline Cut cut_tasks(const Gather& g, int unit, int panels, std::size_t weight_b
   if (cut.one_row) {
     cut.blocks = std::max(1, std::min((g.out_w + 7) / 8, std::max((g.out_w + most - 1) / most, fixed_chunks / cut.panels)));
     cut.total = cut.blocks * cut.panels;
+    return cut;
+  }
+  if (g.across) {
+    cut.panels = panels;
+    cut.samples = samples_across<T>(g);
+    cut.total = (g.n + cut.samples - 1) / cut.samples * cut.panels;
     return cut;
   }
   const int row_pixels = unit * g.out_w;

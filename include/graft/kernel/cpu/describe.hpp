@@ -56,10 +56,11 @@ GRAFT_COLD std::string describe_conv2d_forward(const ConvExtents& extents, const
 /// dx of conv2d_backward.
 template <class T>
 GRAFT_COLD std::string describe_conv2d_data(const ConvExtents& extents, const Epilogue& epilogue) {
-  const detail::DataWay way = detail::data_way(extents, epilogue);
+  const detail::DataWay way = detail::data_way<T>(extents, epilogue);
   std::string text = detail::product_or_tile(extents);
   if (way.g.merged) {
     if (way.g.kh * way.g.kw > 1) text += "; forward with the kernel turned round";
+    if (way.g.across) text += ", tiles across samples";
     text += "; outputs written from registers" + detail::ragged(way.g.out_c, lanes<T>);
   } else {
     const bool dilated = extents.dw > 1 && extents.kw > 1;
