@@ -119,7 +119,9 @@ void conv2d_weights(const ConvExtents& e, const T* x, const T* y, const std::uin
 
   // Blocks of pixels: rows of one sample, or several whole samples.
   const int unit = epilogue.pool ? 2 : 1;
-  constexpr int bytes = vector_registers >= 32 ? 28672 : 16384;
+  // They are to stay in the first cache beside x, or, where x is short or each of its pixels serves many taps, in the second.
+  const bool serves_many = e.c < 16 || e.kh * e.kw >= 4 * e.sh * e.sw;
+  const int bytes = vector_registers < 32 ? 16384 : serves_many ? 100000 : 28672;
   constexpr int bytes_of_one = sizeof(T);
   parallel_for(
       chunks * shares * wanted,
