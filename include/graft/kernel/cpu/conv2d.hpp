@@ -7,6 +7,8 @@
 #include "graft/kernel/cpu/conv_tasks.hpp"
 #include "graft/kernel/cpu/conv_weights.hpp"
 
+#include <utility>
+
 GRAFT_BEGIN
 namespace kernel {
 namespace detail {
@@ -30,22 +32,9 @@ bool at_once(const Gather& g, bool direct) {
   return direct && g.kh * g.run() <= panel_depth<T>(panel_at<T>(g, 0).vectors);
 }
 
-/// How a forward convolution runs.
-struct ForwardWay {
-  ConvExtents e;
-  bool wide;    ///< windows reach beyond the left or right edge
-  bool apart;   ///< a kernel row's taps are not contiguous
-  bool copy;    ///< rows are copied between zeros first
-  bool direct;  ///< the last block of steps writes the outputs
-  Gather g;
-};
-inline ForwardWay forward_way(const ConvExtents& extents, const Epilogue& epilogue, int unit = 1) {
-  ForwardWay way{.e = extents, .wide = false, .apart = false, .copy = false, .direct = false, .g = {}};
-  ConvExtents& e = way.e;
-  if (is_product(e) && !epilogue.pool) flatten(e);
-  way.wide = e.left > 0 || (e.ow - 1) * e.sw + (e.kw - 1) * e.dw + 1 - e.left > e.w;
-  way.apart = e.groups > 1 || (e.dw > 1 && e.kw > 1);
-  way.g = {.merged = !way.apart,
+/// The forward pass (or, transposed, the data gradient) as a gather whose taps are taken one by one.
+inline Gather gather_of(const ConvExtents& e, bool transposed, int unit) {
+  Gather g{.transposed = transposed,
            .n = e.n,
            .out_h = e.oh,
            .out_w = e.ow,
@@ -64,6 +53,31 @@ inline ForwardWay forward_way(const ConvExtents& extents, const Epilogue& epilog
            .left = e.left,
            .unit = unit,
            .widest = max_gathered};
+  if (transposed) {
+    std::swap(g.out_h, g.in_h);
+    std::swap(g.out_w, g.in_w);
+    std::swap(g.out_c, g.in_c);
+  }
+  return g;
+}
+
+/// How a forward convolution runs.
+struct ForwardWay {
+  ConvExtents e;
+  bool wide;    ///< windows reach beyond the left or right edge
+  bool apart;   ///< a kernel row's taps are not contiguous
+  bool copy;    ///< rows are copied between zeros first
+  bool direct;  ///< the last block of steps writes the outputs
+  Gather g;
+};
+inline ForwardWay forward_way(const ConvExtents& extents, const Epilogue& epilogue, int unit = 1) {
+  ForwardWay way{.e = extents, .wide = false, .apart = false, .copy = false, .direct = false, .g = {}};
+  ConvExtents& e = way.e;
+  if (is_product(e) && !epilogue.pool) flatten(e);
+  way.wide = e.left > 0 || (e.ow - 1) * e.sw + (e.kw - 1) * e.dw + 1 - e.left > e.w;
+  way.apart = e.groups > 1 || (e.dw > 1 && e.kw > 1);
+  way.g = gather_of(e, false, unit);
+  way.g.merged = !way.apart;
   if (unit > 1) {  // an odd run's last pair reads one number more
     way.copy = (way.wide ? e.c : e.kw * e.c) % unit != 0 || (way.wide && e.c < 128);
     way.g.merged = !way.apart && (way.copy || !way.wide);
@@ -95,10 +109,9 @@ void conv2d_gather(const ConvExtents& extents, const E* x, const T* w, const T* 
   const int og = e.oc / e.groups;
   const std::size_t weight_bytes = static_cast<std::size_t>(g.depth()) * static_cast<std::size_t>(e.oc) * sizeof(E);
   const Cut cut = cut_tasks<T>(g, epilogue.pool ? 2 : 1, panels, weight_bytes, copy, at_once<T>(g, way.direct));
-  const std::size_t out_bytes = static_cast<std::size_t>(e.n) * static_cast<std::size_t>(e.oh) *
-                                static_cast<std::size_t>(e.ow) * static_cast<std::size_t>(e.oc) * sizeof(E);
+  const std::size_t moved = (numbers_in(e) + numbers_out(e, epilogue.pool)) * sizeof(E);
   bool past = false;
-  if constexpr (std::is_same_v<T, E>) past = goes_past_caches(out_bytes, y, e.oc);
+  if constexpr (std::is_same_v<T, E>) past = goes_past_caches(moved, y, e.oc);
   const bool direct = way.direct;
 
   for_tasks<T>(g, cut, panels, worth, [&](const auto& strip, int count, int pixels, int from, int until) {
@@ -184,26 +197,7 @@ DataWay data_way(const ConvExtents& extents, const Epilogue& epilogue, int unit 
   DataWay way{.e = extents, .g = {}};
   ConvExtents& e = way.e;
   if (is_product(e) && e.groups == 1 && !epilogue.pool) flatten(e);
-  way.g = {.transposed = true,
-           .merged = false,
-           .n = e.n,
-           .out_h = e.h,
-           .out_w = e.w,
-           .out_c = e.c,
-           .in_h = e.oh,
-           .in_w = e.ow,
-           .in_c = e.oc,
-           .groups = e.groups,
-           .kh = e.kh,
-           .kw = e.kw,
-           .sh = e.sh,
-           .sw = e.sw,
-           .dh = e.dh,
-           .dw = e.dw,
-           .top = e.top,
-           .left = e.left,
-           .unit = unit,
-           .widest = max_gathered};
+  way.g = gather_of(e, true, unit);
   const bool product = is_product(e);
   if (e.groups == 1 && e.sh == 1 && e.sw == 1 && (e.dw == 1 || e.kw == 1) && (product || unit == 1)) {
     Gather g = way.g;

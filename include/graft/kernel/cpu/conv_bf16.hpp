@@ -24,16 +24,6 @@ inline bool pairs_fit_forward(const ConvExtents& e) {
 inline bool pairs_fit_data(const ConvExtents& e) { return e.groups == 1 && e.oc % 2 == 0; }
 inline bool pairs_fit_weights(const ConvExtents& e) { return e.groups == 1; }
 
-inline std::size_t numbers_in(const ConvExtents& e) {
-  return static_cast<std::size_t>(e.n) * static_cast<std::size_t>(e.h) * static_cast<std::size_t>(e.w) *
-         static_cast<std::size_t>(e.c);
-}
-inline std::size_t numbers_out(const ConvExtents& e, bool pooled) {
-  const std::size_t shrink = pooled ? 2 : 1;
-  return static_cast<std::size_t>(e.n) * (static_cast<std::size_t>(e.oh) / shrink) * (static_cast<std::size_t>(e.ow) / shrink) *
-         static_cast<std::size_t>(e.oc);
-}
-
 /// Where the weight gradient's blocks lie: rows of one sample, or several whole samples.
 struct PairBlocks {
   int rows = 1;     ///< of the output, of one sample; even under a pool

@@ -21,6 +21,17 @@ inline bool is_padded(const ConvExtents& e) {
          (e.ow - 1) * e.sw + (e.kw - 1) * e.dw + 1 - e.left > e.w;
 }
 
+/// Of x and of y.
+inline std::size_t numbers_in(const ConvExtents& e) {
+  return static_cast<std::size_t>(e.n) * static_cast<std::size_t>(e.h) * static_cast<std::size_t>(e.w) *
+         static_cast<std::size_t>(e.c);
+}
+inline std::size_t numbers_out(const ConvExtents& e, bool pooled) {
+  const std::size_t shrink = pooled ? 2 : 1;
+  return static_cast<std::size_t>(e.n) * (static_cast<std::size_t>(e.oh) / shrink) * (static_cast<std::size_t>(e.ow) / shrink) *
+         static_cast<std::size_t>(e.oc);
+}
+
 /// Whether the convolution is one product of pixels and weights.
 inline bool is_product(const ConvExtents& e) { return e.kh == 1 && e.kw == 1 && e.sh == 1 && e.sw == 1 && !is_padded(e); }
 

@@ -4,10 +4,15 @@
 #include "graft/config.hpp"
 #include "graft/core/bf16.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
 #include <xsimd/xsimd.hpp>
+
+#ifdef __linux__
+#include <unistd.h>
+#endif
 
 #if defined(__clang__)
 #define GRAFT_UNROLL _Pragma("unroll")
@@ -116,13 +121,21 @@ GRAFT_INLINE void write(Vec<float> x, bf16* p) {
   for (int l = 0; l < lanes<float>; ++l) p[l] = bf16(numbers[l]);
 }
 
-/// Whether an output goes to memory past the caches, so that its lines are not read first: when it is so large that its
-/// beginning has left them before anyone reads it, and its pixels are whole, aligned lines.
+/// What threads share of the last cache, in bytes: what the system says, 64 MB at most and where it does not.
+inline std::size_t last_cache() {
+  constexpr std::size_t most = std::size_t{64} << 20;
+#ifdef _SC_LEVEL3_CACHE_SIZE
+  static const long said = sysconf(_SC_LEVEL3_CACHE_SIZE);
+  if (said > 0) return std::min(static_cast<std::size_t>(said), most);
+#endif
+  return most;
+}
+/// Whether an output goes to memory past the caches, so that its lines are not read first: when so many bytes are `moved` (read
+/// and written) that its beginning has left them before anyone reads it, and its pixels are whole, aligned lines.
 template <class T>
-bool goes_past_caches(std::size_t bytes, const T* out, int channels) {
+bool goes_past_caches(std::size_t moved, const T* out, int channels) {
   constexpr std::size_t line = sizeof(Vec<T>);
-  return bytes > (std::size_t{64} << 20) && line == 64 && reinterpret_cast<std::uintptr_t>(out) % line == 0 &&
-         channels % lanes<T> == 0;
+  return line == 64 && moved > last_cache() && reinterpret_cast<std::uintptr_t>(out) % line == 0 && channels % lanes<T> == 0;
 }
 
 /// Stores a vector, past the caches where the machine can.
