@@ -86,13 +86,13 @@ struct Gather {
     return {first, std::clamp(room >= 0 ? room / sw + 1 : 0, first, end)};
   }
   /// The kernel columns through which a merged pass's output column q sees the input.
-  [[nodiscard]] Range taps(int q) const {
+  [[nodiscard]] Range kernel_columns(int q) const {
     const int column = q * sw - left;
     const int first = std::clamp(-column, 0, kw);
     return {first, std::clamp(in_w - column, first, kw)};
   }
   /// The kernel rows of [begin, end) through which a merged pass's output row r sees the input.
-  [[nodiscard]] Range rows(int r, int begin, int end) const {
+  [[nodiscard]] Range kernel_rows(int r, int begin, int end) const {
     while (begin < end && row(r, begin) < 0) ++begin;
     while (begin < end && row(r, end - 1) < 0) --end;
     return {begin, end};
@@ -306,7 +306,7 @@ void gather_panel(const Gather& g, const Panel& panel, const E* packed, int coun
         }
         // Column q of `number` strips of which all see what strip i sees.
         const auto run_column = [&](int i, int number, const Apart& apart, int q) {
-          const Range taps = g.taps(q);
+          const Range taps = g.kernel_columns(q);
           find_segments(strip(i).row);
           run_pixels(i, number, apart, q, q * g.sw - g.left, std::max(steps.begin, taps.begin * g.in_c / unit),
                      std::min(steps.end, taps.end * g.in_c / unit));
@@ -323,19 +323,21 @@ void gather_panel(const Gather& g, const Panel& panel, const E* packed, int coun
           find_segments(strip(i).row);
           run_pixels(i, columns, beside, middle, middle * g.sw - g.left, steps.begin, steps.end);
         }
-        // A column at an edge, of all rows that see the input through the same kernel rows.
-        for (int q = columns > 0 && middle == front.begin ? middle + columns : front.begin; q < front.end;
-             q = q + 1 == middle ? middle + columns : q + 1) {
+        // Column q, at an edge, of all rows that see the input through the same kernel rows.
+        const auto run_edge = [&](int q) {
           for (int i = 0, next = 0; i < count; i = next) {
             const Strip s = strip(i);
-            const Range seen = g.rows(s.row, ky, std::min(ky + rows, g.kh));
+            const auto seen = [&](int k) { return g.kernel_rows(strip(k).row, ky, std::min(ky + rows, g.kh)); };
+            const Range of_first = seen(i);
             for (next = i + 1; next < count && strip(next).sample == s.sample; ++next) {
-              const Range other = g.rows(strip(next).row, ky, std::min(ky + rows, g.kh));
-              if (other.begin != seen.begin || other.end != seen.end) break;
+              const Range of_next = seen(next);
+              if (of_next.begin != of_first.begin || of_next.end != of_first.end) break;
             }
             run_column(i, next - i, below, q);
           }
-        }
+        };
+        for (int q = front.begin; q < middle; ++q) run_edge(q);
+        for (int q = middle + columns; q < front.end; ++q) run_edge(q);
         t.add = true;
       }
     }
