@@ -94,6 +94,7 @@ inline const std::vector<Case>& cases() {
       {"edges, stride 2 on colour", extents(1, 20, 33, 3, 64, 7, 7, 2, 2, 1, 1, 3, 3, 3, 3), relu},
       {"edges, stride 2, padded below and to the right", extents(2, 10, 16, 16, 24, 3, 3, 2, 2, 1, 1, 0, 0, 1, 1), relu},
       {"edges, even kernel", extents(2, 8, 20, 16, 20, 2, 4, 1, 1, 1, 1, 0, 1, 1, 2), relu},
+      {"edges, odd channels", extents(2, 9, 12, 35, 18, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1), relu},
       {"edges that see nothing", extents(2, 5, 30, 16, 16, 1, 1, 1, 1, 1, 1, 2, 2, 1, 1), relu},
       {"edges of one row", extents(1, 1, 70, 16, 24, 1, 3, 1, 1, 1, 1, 0, 1, 0, 1), relu},
       {"gradient across samples", extents(200, 4, 5, 20, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1), relu},

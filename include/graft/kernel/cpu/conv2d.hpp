@@ -24,6 +24,8 @@ inline double multiplications(const ConvExtents& e) {
 }
 inline bool worth_a_team(const ConvExtents& e) { return multiplications(e) > 5e5; }
 
+/// Whether a run of taps may begin and end at any of them: between pairs. Matrix tiles want all runs alike.
+inline bool cut_by_taps(const Gather& g) { return g.unit == 1 || (g.in_c % g.unit == 0 && !has_amx()); }
 /// Whether columns at the edges, of which few fill a tile, cost less than sums that wait while taps are taken one by one.
 inline bool worth_edges(const Gather& g) { return g.inside(0, g.out_w).size() * 4 >= g.out_w * std::ptrdiff_t{3}; }
 /// Whether a panel's outputs are written from registers by the only block of steps.
@@ -78,12 +80,13 @@ inline ForwardWay forward_way(const ConvExtents& extents, const Epilogue& epilog
   way.apart = e.groups > 1 || (e.dw > 1 && e.kw > 1);
   way.g = gather_of(e, false, unit);
   way.g.merged = !way.apart;
-  if (unit > 1) {  // an odd run's last pair reads one number more
+  if (!cut_by_taps(way.g)) {  // an odd run's last pair reads one number more
     way.copy = (way.wide ? e.c : e.kw * e.c) % unit != 0 || (way.wide && e.c < 128);
     way.g.merged = !way.apart && (way.copy || !way.wide);
   } else if (way.wide && !way.apart) {
     const bool edges = worth_edges(way.g);
-    way.copy = e.c < 16 && (!edges || e.kh * e.kw * e.c < 100);  // few channels: zeros around cost less than short runs
+    // Few channels: zeros around cost less than short runs.
+    way.copy = e.c < 16 * unit && (!edges || e.kh * e.kw * e.c < 100 * unit);
     way.g.merged = edges || way.copy;  // whatever the number of samples: weights may have been packed for another
   }
   if (way.copy) {
@@ -199,7 +202,7 @@ DataWay data_way(const ConvExtents& extents, const Epilogue& epilogue, int unit 
   if (is_product(e) && e.groups == 1 && !epilogue.pool) flatten(e);
   way.g = gather_of(e, true, unit);
   const bool product = is_product(e);
-  if (e.groups == 1 && e.sh == 1 && e.sw == 1 && (e.dw == 1 || e.kw == 1) && (product || unit == 1)) {
+  if (e.groups == 1 && e.sh == 1 && e.sw == 1 && (e.dw == 1 || e.kw == 1) && (product || cut_by_taps(way.g))) {
     Gather g = way.g;
     g.merged = true;
     g.top = (e.kh - 1) * e.dh - e.top;

@@ -8,6 +8,7 @@
 #include "graft/config.hpp"
 #include "graft/core/bf16.hpp"
 #include "graft/kernel/cpu/conv2d.hpp"
+#include "graft/kernel/cpu/conv_pairs.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -23,51 +24,6 @@ inline bool pairs_fit_forward(const ConvExtents& e) {
 }
 inline bool pairs_fit_data(const ConvExtents& e) { return e.groups == 1 && e.oc % 2 == 0; }
 inline bool pairs_fit_weights(const ConvExtents& e) { return e.groups == 1; }
-
-/// Where the weight gradient's blocks lie: rows of one sample, or several whole samples.
-struct PairBlocks {
-  int rows = 1;     ///< of the output, of one sample; even under a pool
-  int samples = 1;  ///< more than one only with all rows
-  int reach = 1;    ///< rows of the image that they see
-  int wide = 1;     ///< pixels of a copied row
-};
-inline PairBlocks pair_blocks(const ConvExtents& e, int unit, int width) {
-  constexpr int bytes = vector_registers >= 32 ? 28672 : 16384;
-  const int row_bytes = (e.ow + 1) / 2 * width * 4;
-  PairBlocks b;
-  b.rows = std::max(1, bytes / (row_bytes * unit)) * unit;
-  if (b.rows >= e.oh) {
-    b.rows = (e.oh + unit - 1) / unit * unit;
-    b.samples = std::max(1, bytes / (row_bytes * e.oh));
-  } else {
-    const int blocks = (e.oh + b.rows - 1) / b.rows;
-    b.rows = ((e.oh + blocks - 1) / blocks + unit - 1) / unit * unit;
-  }
-  b.reach = (b.rows - 1) * e.sh + (e.kh - 1) * e.dh + 1;
-  b.wide = (e.ow - 1) * e.sw + (e.kw - 1) * e.dw + 1;
-  return b;
-}
-
-/// Rows of one sample's image from row `first` on, `reach` of them, as pairs (x[i], x[i + sw]) of b.wide pixels, zeros around.
-inline void copy_pairs(const ConvExtents& e, const PairBlocks& b, const bf16* x, int first, bf16* to) {
-  const std::size_t c = static_cast<std::size_t>(e.c), line = static_cast<std::size_t>(b.wide) * c;
-  const std::size_t whole = line + static_cast<std::size_t>(e.sw) * c;  // with what the last pixels' partners read
-  const std::size_t left = static_cast<std::size_t>(e.left) * c;
-  const std::size_t kept = std::min(static_cast<std::size_t>(e.w) * c, whole - left);
-  bf16* row = workspace<bf16>(Work::image, whole);
-  std::fill_n(row, left, bf16{});
-  std::fill_n(row + left + kept, whole - left - kept, bf16{});
-  for (int r = 0; r < b.reach; ++r, to += 2 * line) {
-    const int y = first + r - e.top;
-    if (y < 0 || y >= e.h) {
-      std::fill_n(to, 2 * line, bf16{});
-      continue;
-    }
-    std::memcpy(static_cast<void*>(row + left), x + static_cast<std::size_t>(y) * static_cast<std::size_t>(e.w) * c,
-                kept * sizeof(bf16));
-    interleave(row, row + static_cast<std::size_t>(e.sw) * c, static_cast<int>(line), to);
-  }
-}
 
 /// dw += x (correlated with) the gradient of the convolution's own output; db += its sum. See conv2d_weights.
 inline void conv2d_weights_pairs(const ConvExtents& e, const bf16* x, const bf16* y, const std::uint8_t* argmax, const bf16* dy,
@@ -110,8 +66,6 @@ inline void conv2d_weights_pairs(const ConvExtents& e, const bf16* x, const bf16
         }
         const std::ptrdiff_t image = 2 * static_cast<std::ptrdiff_t>(b.reach) * b.wide * e.c;  // of one sample, in numbers
         bf16* const pairs = dw != nullptr ? workspace<bf16>(Work::pad, static_cast<std::size_t>(b.samples * image)) : nullptr;
-        const std::size_t pixels = static_cast<std::size_t>(b.rows) * static_cast<std::size_t>(e.ow);
-        bf16* const rows = workspace<bf16>(Work::unpool, pixels * static_cast<std::size_t>(widest));
         bf16* const gradient =
             workspace<bf16>(Work::pack_a, static_cast<std::size_t>(b.samples) * static_cast<std::size_t>(b.rows) *
                                               static_cast<std::size_t>(across) * 2 * static_cast<std::size_t>(widest));
@@ -129,7 +83,6 @@ inline void conv2d_weights_pairs(const ConvExtents& e, const bf16* x, const bf16
             for (int which = first_panel; which < end_panel; ++which) {
               const Panel panel = panel_at<T>(shape, which);
               const int width = panel.vectors * lanes<T>;
-              bf16* to = gradient;
               for (int s = 0; s < taken; ++s) {
                 const std::ptrdiff_t at = (sample + s) * out_size + panel.column;
                 const bf16* const of = y != nullptr ? y + at : nullptr;
@@ -139,14 +92,8 @@ inline void conv2d_weights_pairs(const ConvExtents& e, const bf16* x, const bf16
                                of != nullptr ? of + from : nullptr, own + weight_part + panel.column);
                 }
                 if (dw == nullptr) continue;
-                expand_gradient(e, epilogue, dy + at, of, argmax != nullptr ? argmax + at : nullptr, begin, end, panel.real,
-                                width, rows);
-                const bf16* row = rows;
-                for (int r = begin; r < end; ++r, row += e.ow * width) {
-                  for (int q = 0; q < e.ow; q += 2, to += 2 * width) {
-                    interleave(row + q * width, q + 1 < e.ow ? row + (q + 1) * width : nullptr, width, to);
-                  }
-                }
+                expand_pairs(e, epilogue, dy + at, of, argmax != nullptr ? argmax + at : nullptr, begin, end, panel.real, width,
+                             gradient + static_cast<std::ptrdiff_t>(s) * (end - begin) * across * 2 * width);
               }
               TileArgs<T, bf16> t;
               t.pixel_stride = 2;
