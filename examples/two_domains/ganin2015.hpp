@@ -9,6 +9,9 @@ struct Ganin2015 : SmallTranslation, NormNets<Classes>, CaffeLeNet<Classes> {
   struct Features : graft::Net<graft::Image<28, 28, 3>,  //
                                graft::Conv2D<32, 5>, graft::ReLU, graft::MaxPool2D<2>, graft::Conv2D<48, 5>, graft::ReLU,
                                graft::MaxPool2D<2>, graft::Flatten> {};
+  struct BoundedFeatures : graft::Net<graft::Image<28, 28, 3>,  //
+                                      graft::Conv2D<32, 5>, graft::ReLU, graft::MaxPool2D<2>, graft::Conv2D<48, 5>, graft::Tanh,
+                                      graft::MaxPool2D<2>, graft::Flatten> {};
   struct Labels
       : graft::Net<Features::output, graft::Dense<100>, graft::ReLU, graft::Dense<100>, graft::ReLU, graft::Dense<Classes>> {};
   struct Domains : graft::Net<Features::output, graft::Dense<100>, graft::ReLU, graft::Dense<2>> {};

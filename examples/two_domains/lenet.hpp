@@ -11,6 +11,10 @@ struct TutorialLeNet : SmallTranslation, NormNets<Classes>, CaffeLeNet<Classes> 
       : graft::Net<graft::Image<28, 28, 3>,  //
                    graft::Conv2D<32, 5, five>, graft::ReLU, graft::MaxPool2D<2>, graft::Conv2D<48, 5, five>, graft::ReLU,
                    graft::MaxPool2D<2>, graft::Flatten, graft::Dropout<0.5>, graft::Dense<100>, graft::ReLU> {};
+  struct BoundedFeatures
+      : graft::Net<graft::Image<28, 28, 3>,  //
+                   graft::Conv2D<32, 5, five>, graft::ReLU, graft::MaxPool2D<2>, graft::Conv2D<48, 5, five>, graft::ReLU,
+                   graft::MaxPool2D<2>, graft::Flatten, graft::Dropout<0.5>, graft::Dense<100>, graft::Tanh> {};
   struct Labels : graft::Net<Features::output, graft::Dense<128>, graft::ReLU, graft::Dense<Classes>> {};
   struct Domains : graft::Net<Features::output, graft::Dense<128>, graft::ReLU, graft::Dense<2>> {};
   struct MapDomains : graft::Net<graft::Vector<1024>, graft::Dense<100>, graft::ReLU, graft::Dense<1>> {};

@@ -7,6 +7,7 @@
 #include <graft/transfer/adversarial_samples.hpp>
 #include <graft/transfer/best.hpp>
 #include <graft/transfer/cdan.hpp>
+#include <graft/transfer/cmd.hpp>
 #include <graft/transfer/curriculum.hpp>
 #include <graft/transfer/cycle_gan.hpp>
 #include <graft/transfer/dan.hpp>
@@ -55,6 +56,11 @@ void for_each_method(F&& f) {
   });
   f("deep_coral", "covariances made alike (Sun & Saenko 2016)", [](auto& n, const Settings& s) {
     return DeepCoral{n.features(), n.labels(), s.with<DeepCoralOptions>()};
+  });
+  f("cmd", "means and central moments of bounded features made alike (Zellinger et al. 2017)", [](auto& n, const Settings& s) {
+    CmdOptions options = s.with<CmdOptions>(n.begin);
+    options.range = 2.0;  // of Tanh
+    return Cmd{n.bounded_features(), n.labels(), options};
   });
   f("sliced_wasserstein", "features made alike along random directions (Bonneel et al. 2015)", [](auto& n, const Settings& s) {
     return SlicedWasserstein{n.features(), n.labels(), s.with<SlicedWassersteinOptions>(n.begin)};

@@ -14,7 +14,8 @@ namespace example {
 
 /// Models of the nets of B. B has Features, Labels, Domains (two outputs), MapDomains (on 1024 numbers, one output), Generator
 /// (features to features), NormFeatures, NormLabels, NormDomains (with BatchNorm; one output), Encoder and EncoderLabels
-/// (Adda's), the initialiser, and reads_images; where that is true also Translator (images to images) and Critic.
+/// (Adda's), BoundedFeatures (Features that end in Tanh), the initialiser, and reads_images; where that is true also Translator
+/// (images to images) and Critic.
 template <class B, class Device = graft::Cpu>
 class Nets {
  public:
@@ -29,6 +30,7 @@ class Nets {
   Nets(std::uint64_t seed, int classes) : seed_(seed), classes_(classes) {}
 
   auto& features() { return model<typename B::Features>(0); }
+  auto& bounded_features() { return model<typename B::BoundedFeatures>(0); }
   auto& labels() { return silenced<typename B::Labels>(1); }
   /// How many of the label head's outputs stand for a class.
   [[nodiscard]] int classes() const { return classes_; }

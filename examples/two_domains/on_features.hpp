@@ -21,6 +21,7 @@ struct FeaturePair {
 template <int Width, int Classes>
 struct AdaptationLayer {
   struct Features : graft::Net<graft::Vector<Width>, graft::Dense<256>, graft::ReLU> {};
+  struct BoundedFeatures : graft::Net<graft::Vector<Width>, graft::Dense<256>, graft::Tanh> {};
   struct Labels : graft::Net<Features::output, graft::Dense<Classes>> {};
   struct Domains : graft::Net<Features::output, graft::Dense<128>, graft::ReLU, graft::Dense<2>> {};
   struct MapDomains : graft::Net<graft::Vector<1024>, graft::Dense<128>, graft::ReLU, graft::Dense<1>> {};

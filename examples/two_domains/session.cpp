@@ -47,8 +47,9 @@ About two_domains_about(const std::string& name, const std::string& text, TwoDom
       {"--lambda", "weight of the method's adapting loss (default: its own)", &given.lambda},
       {"--begin",
        "part of the run, 0 to 1, before which that loss has no weight, of methods whose weight is constant or grows (default "
-       "0; "
-       "0.1 of ddc, dan, jan, dsan and sliced_wasserstein where the whole net learns: what has not learnt yet they make alike)",
+       "0; 0.1 of ddc, dan, jan, dsan, cmd and sliced_wasserstein where the whole net learns: what has not learnt yet they "
+       "make "
+       "alike)",
        &given.begin},
       {"--weight-decay",
        "of kernels, where body and label head learn by SGD (default 0; ADDA and the three-optimiser variant do not)",
