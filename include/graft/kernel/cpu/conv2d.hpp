@@ -228,6 +228,9 @@ void conv2d_data(const ConvExtents& extents, const T* w, const E* y, const std::
   const Cut cut = cut_tasks<T>(g, 1, panels, weight_bytes, false, at_once<T>(g, g.merged));
   const std::ptrdiff_t out_size = static_cast<std::ptrdiff_t>(e.oh) * e.ow * e.oc;
   const std::ptrdiff_t pooled_size = static_cast<std::ptrdiff_t>(e.oh / 2) * (e.ow / 2) * e.oc;
+  const std::size_t moved = (numbers_in(e) + numbers_out(e, epilogue.pool)) * sizeof(E);
+  bool past = false;
+  if constexpr (std::is_same_v<T, E>) past = g.merged && goes_past_caches(moved, dx, e.c);
   for_tasks<T>(g, cut, panels, worth, [&](const auto& strip, int count, int pixels, int from, int until) {
     [[maybe_unused]] const TilesInUse<E> tiles;
     const int first_sample = strip(0).sample;
@@ -252,7 +255,7 @@ void conv2d_data(const ConvExtents& extents, const T* w, const E* y, const std::
       const int width = panel.vectors * lanes<T>;
       if constexpr (std::is_same_v<T, E>) {
         if (g.merged && panel.real == width) {
-          const Direct<T> out{dx + panel.group * (e.c / e.groups) + panel.column};
+          const Direct<T> out{dx + panel.group * (e.c / e.groups) + panel.column, nullptr, false, past};
           gather_panel(g, panel, packed, count, pixels, strip, in, 0, lines, out);
           continue;
         }
@@ -266,6 +269,7 @@ void conv2d_data(const ConvExtents& extents, const T* w, const E* y, const std::
                    Epilogue{}, e.c, dx + to + panel.group * (e.c / e.groups) + panel.column);
       }
     }
+    if (past) order_stores_past();
   });
 }
 

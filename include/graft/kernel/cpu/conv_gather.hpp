@@ -185,11 +185,12 @@ void bring([[maybe_unused]] const T* from, [[maybe_unused]] std::ptrdiff_t count
 }
 
 /// bring() for what the strips from `a` to `z` see of `in`, where a pixel is long: a tile begins with a part of each of its few
-/// pixels' numbers.
+/// pixels' numbers. Of a product only where there are few registers (decisions/0028).
 template <class T>
 void bring_rows(const Gather& g, const Strip& a, const Strip& z, const T* in) {
   if (g.in_c * static_cast<int>(sizeof(T)) < 1024) return;
   if (g.n == 1 && g.out_h == 1 && g.in_h == 1 && g.kw == 1) {  // one long row
+    if (vector_registers >= 32) return;
     bring(in + static_cast<std::ptrdiff_t>(a.begin) * g.in_c, static_cast<std::ptrdiff_t>(z.end - a.begin) * g.in_c);
     return;
   }

@@ -121,9 +121,10 @@ GRAFT_INLINE void write(Vec<float> x, bf16* p) {
   for (int l = 0; l < lanes<float>; ++l) p[l] = bf16(numbers[l]);
 }
 
-/// What threads share of the last cache, in bytes: what the system says, 64 MB at most and where it does not.
+/// How much of what a layer moves the last cache keeps for the next, in bytes: what the system says of its size, which virtual
+/// machines say of all their host's, 24 MB at most and where it does not.
 inline std::size_t last_cache() {
-  constexpr std::size_t most = std::size_t{64} << 20;
+  constexpr std::size_t most = std::size_t{24} << 20;
 #ifdef _SC_LEVEL3_CACHE_SIZE
   static const long said = sysconf(_SC_LEVEL3_CACHE_SIZE);
   if (said > 0) return std::min(static_cast<std::size_t>(said), most);
