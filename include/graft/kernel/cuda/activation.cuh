@@ -16,38 +16,39 @@ __device__ T sigmoid(T x) {
   return x >= T{0} ? T{1} / (T{1} + e) : e / (T{1} + e);
 }
 
+// Numbers as T(0), not T{0}, in these branches: nvcc 12.0 reads T{0} in one that is not taken as nothing, and stops.
 template <Activation a, class T>
 __device__ T activate(T alpha, T x) {
   constexpr T root2 = static_cast<T>(1.41421356237309504880);
-  if constexpr (a == Activation::relu) return x > T{0} ? x : (x != x ? x : T{0});
-  if constexpr (a == Activation::relu6) return x > T{0} ? (x < T{6} ? x : T{6}) : (x != x ? x : T{0});
-  if constexpr (a == Activation::leaky_relu) return x > T{0} ? x : alpha * x;
-  if constexpr (a == Activation::elu) return x > T{0} ? x : alpha * std::expm1(x);
-  if constexpr (a == Activation::gelu) return x * T{0.5} * std::erfc(-x / root2);
+  if constexpr (a == Activation::relu) return x > T(0) ? x : (x != x ? x : T(0));
+  if constexpr (a == Activation::relu6) return x > T(0) ? (x < T(6) ? x : T(6)) : (x != x ? x : T(0));
+  if constexpr (a == Activation::leaky_relu) return x > T(0) ? x : alpha * x;
+  if constexpr (a == Activation::elu) return x > T(0) ? x : alpha * std::expm1(x);
+  if constexpr (a == Activation::gelu) return x * T(0.5) * std::erfc(-x / root2);
   if constexpr (a == Activation::silu) return x * sigmoid(x);
-  if constexpr (a == Activation::hard_swish) return x <= T{-3} ? T{0} : x >= T{3} ? x : x * (x + T{3}) / T{6};
+  if constexpr (a == Activation::hard_swish) return x <= T(-3) ? T(0) : x >= T(3) ? x : x * (x + T(3)) / T(6);
   if constexpr (a == Activation::sigmoid) return sigmoid(x);
   if constexpr (a == Activation::tanh) return std::tanh(x);
-  if constexpr (a == Activation::softplus) return (x > T{0} ? x : T{0}) + std::log1p(std::exp(-std::abs(x)));
+  if constexpr (a == Activation::softplus) return (x > T(0) ? x : T(0)) + std::log1p(std::exp(-std::abs(x)));
 }
 
 /// From x where the CPU's needs_input(a), else from y.
 template <Activation a, class T>
 __device__ T derivative(T alpha, T at) {
   constexpr T root2 = static_cast<T>(1.41421356237309504880), inverse_root_pi = static_cast<T>(0.56418958354775628695);
-  if constexpr (a == Activation::relu) return at > T{0} ? T{1} : T{0};
-  if constexpr (a == Activation::relu6) return at > T{0} && at < T{6} ? T{1} : T{0};
-  if constexpr (a == Activation::leaky_relu) return at > T{0} ? T{1} : alpha;
-  if constexpr (a == Activation::elu) return at > T{0} ? T{1} : at + alpha;
+  if constexpr (a == Activation::relu) return at > T(0) ? T(1) : T(0);
+  if constexpr (a == Activation::relu6) return at > T(0) && at < T(6) ? T(1) : T(0);
+  if constexpr (a == Activation::leaky_relu) return at > T(0) ? T(1) : alpha;
+  if constexpr (a == Activation::elu) return at > T(0) ? T(1) : at + alpha;
   if constexpr (a == Activation::gelu)
-    return T{0.5} * std::erfc(-at / root2) + at * (std::exp(-at * at / T{2}) * inverse_root_pi / root2);
+    return T(0.5) * std::erfc(-at / root2) + at * (std::exp(-at * at / T(2)) * inverse_root_pi / root2);
   if constexpr (a == Activation::silu) {
     const T s = sigmoid(at);
-    return s + at * s * (T{1} - s);
+    return s + at * s * (T(1) - s);
   }
-  if constexpr (a == Activation::hard_swish) return at <= T{-3} ? T{0} : at >= T{3} ? T{1} : (T{2} * at + T{3}) / T{6};
-  if constexpr (a == Activation::sigmoid) return at * (T{1} - at);
-  if constexpr (a == Activation::tanh) return T{1} - at * at;
+  if constexpr (a == Activation::hard_swish) return at <= T(-3) ? T(0) : at >= T(3) ? T(1) : (T(2) * at + T(3)) / T(6);
+  if constexpr (a == Activation::sigmoid) return at * (T(1) - at);
+  if constexpr (a == Activation::tanh) return T(1) - at * at;
   if constexpr (a == Activation::softplus) return sigmoid(at);
 }
 

@@ -43,24 +43,24 @@ struct UnitNorm {
   }
 };
 
-/// The second derivative, from the same number as the first.
+/// The second derivative, from the same number as the first. T(0), not T{0}: see activation.cuh.
 template <Activation a, class T>
 __device__ T second_derivative(T alpha, T at) {
   constexpr T root2 = static_cast<T>(1.41421356237309504880), inverse_root_pi = static_cast<T>(0.56418958354775628695);
-  if constexpr (a == Activation::elu) return at > T{0} ? T{0} : at + alpha;
-  if constexpr (a == Activation::gelu) return (T{2} - at * at) * (std::exp(-at * at / T{2}) * inverse_root_pi / root2);
+  if constexpr (a == Activation::elu) return at > T(0) ? T(0) : at + alpha;
+  if constexpr (a == Activation::gelu) return (T(2) - at * at) * (std::exp(-at * at / T(2)) * inverse_root_pi / root2);
   if constexpr (a == Activation::silu) {
     const T s = sigmoid(at);
-    return s * (T{1} - s) * (T{2} + at * (T{1} - T{2} * s));
+    return s * (T(1) - s) * (T(2) + at * (T(1) - T(2) * s));
   }
-  if constexpr (a == Activation::hard_swish) return at > T{-3} && at < T{3} ? T{1} / T{3} : T{0};
-  if constexpr (a == Activation::sigmoid) return at * (T{1} - at) * (T{1} - T{2} * at);
-  if constexpr (a == Activation::tanh) return T{-2} * at * (T{1} - at * at);
+  if constexpr (a == Activation::hard_swish) return at > T(-3) && at < T(3) ? T(1) / T(3) : T(0);
+  if constexpr (a == Activation::sigmoid) return at * (T(1) - at) * (T(1) - T(2) * at);
+  if constexpr (a == Activation::tanh) return T(-2) * at * (T(1) - at * at);
   if constexpr (a == Activation::softplus) {
     const T s = sigmoid(at);
-    return s * (T{1} - s);
+    return s * (T(1) - s);
   }
-  return T{0};
+  return T(0);
 }
 template <Activation a, class T>
 struct Curve {
