@@ -81,13 +81,13 @@ TEST_CASE("cuda graphs: after a failure the next step is whole") {
   steps.y.get();
   emulate::device.fault = cudaErrorIllegalAddress;
   cuda::scale_by(Cuda{}, 1000, 2.0f, steps.y.data());
-  CHECK_THROWS_WITH(cuda::submit(), Catch::Matchers::Contains("scale_by failed"));
+  CHECK_THROWS_WITH(cuda::submit(), Catch::Matchers::ContainsSubstring("scale_by failed"));
   for (int i = 0; i < 3; ++i) steps.step(0.5f);
   CHECK(steps.y.get() == steps.expected);
   cuda::scale_by(Cuda{}, 1000, 2.0f, steps.y.data());
   emulate::device.fault = cudaErrorIllegalAddress;
   { Array<float> given_back(8, 1.0f); }  // may not throw
-  CHECK_THROWS_WITH(cuda::synchronize(), Catch::Matchers::Contains("scale_by failed"));
+  CHECK_THROWS_WITH(cuda::synchronize(), Catch::Matchers::ContainsSubstring("scale_by failed"));
   cuda::synchronize();
 }
 
@@ -137,11 +137,13 @@ TEST_CASE("cuda libraries: one that fails when it runs is an Error, and the way 
     LargeConvolution convolution;
     emulate::blas.fails = true;
     product.ask();
-    CHECK_THROWS_WITH(cuda::synchronize(), Catch::Matchers::Contains("a product by cuBLASLt failed: the emulation's own") &&
-                                               Catch::Matchers::Contains("GRAFT_CUDA_LIBRARIES=0"));
+    CHECK_THROWS_WITH(cuda::synchronize(),
+                      Catch::Matchers::ContainsSubstring("a product by cuBLASLt failed: the emulation's own") &&
+                          Catch::Matchers::ContainsSubstring("GRAFT_CUDA_LIBRARIES=0"));
     emulate::dnn.fails = true;
     convolution.ask(Cuda{});
-    CHECK_THROWS_WITH(cuda::synchronize(), Catch::Matchers::Contains("a convolution by cuDNN failed: the emulation's own"));
+    CHECK_THROWS_WITH(cuda::synchronize(),
+                      Catch::Matchers::ContainsSubstring("a convolution by cuDNN failed: the emulation's own"));
   });
 }
 

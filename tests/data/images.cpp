@@ -11,7 +11,7 @@
 
 namespace test_images {
 using namespace graft;
-using Catch::Matchers::Contains;
+using Catch::Matchers::ContainsSubstring;
 namespace fs = std::filesystem;
 
 namespace {
@@ -69,7 +69,7 @@ TEST_CASE("every format decodes to the pixels that PIL gives", "[data]") {
   CHECK(equal(fixture("deflate.tif"), rgb));
   CHECK(equal(fixture("grey.tiff"), fixture("grey.png")));
 #else
-  CHECK_THROWS_WITH(fixture("rgb.tif"), Contains("graft::tiff"));
+  CHECK_THROWS_WITH(fixture("rgb.tif"), ContainsSubstring("graft::tiff"));
 #endif
 }
 
@@ -83,7 +83,7 @@ TEST_CASE("grey, colour and transparency become one another as PIL has it", "[da
   const data::Bitmap half{1, 1, 4, {200, 100, 0, 51}};
   CHECK(data::with_channels(half, 3, data::Alpha::over_black).pixels == std::vector<std::uint8_t>{40, 20, 0});
   CHECK(data::with_channels(half, 3, data::Alpha::over_white).pixels == std::vector<std::uint8_t>{244, 224, 204});
-  CHECK_THROWS_WITH(data::with_channels(rgb, 2), Contains("2 channels"));
+  CHECK_THROWS_WITH(data::with_channels(rgb, 2), ContainsSubstring("2 channels"));
 }
 
 TEST_CASE("resized images are PIL's and PyTorch's, bit for bit", "[data]") {
@@ -98,10 +98,11 @@ TEST_CASE("resized images are PIL's and PyTorch's, bit for bit", "[data]") {
   CHECK(equal(data::resize(rgb, 37, 29), rgb));
   CHECK(equal(data::read_image(images / "rgb.png", {.height = 17, .width = 17, .shorter_side = 20}),
               fixture("shorter_20_crop_17.png")));
-  CHECK_THROWS_WITH(data::resize(rgb, 0, 5), Contains("0 x 5"));
-  CHECK_THROWS_WITH(data::centre_crop(rgb, 38, 3), Contains("beyond an image of 37 x 29"));
-  CHECK_THROWS_WITH(data::read_image(images / "rgb.png", {.height = 17}), Contains("both sides"));
-  CHECK_THROWS_WITH(data::read_image(images / "rgb.png", {.height = 9, .width = 9, .shorter_side = 1}), Contains("beyond"));
+  CHECK_THROWS_WITH(data::resize(rgb, 0, 5), ContainsSubstring("0 x 5"));
+  CHECK_THROWS_WITH(data::centre_crop(rgb, 38, 3), ContainsSubstring("beyond an image of 37 x 29"));
+  CHECK_THROWS_WITH(data::read_image(images / "rgb.png", {.height = 17}), ContainsSubstring("both sides"));
+  CHECK_THROWS_WITH(data::read_image(images / "rgb.png", {.height = 9, .width = 9, .shorter_side = 1}),
+                    ContainsSubstring("beyond"));
 }
 
 TEST_CASE("a file cut anywhere is refused by name, and lies about sizes cost no memory", "[data]") {
@@ -111,14 +112,14 @@ TEST_CASE("a file cut anywhere is refused by name, and lies about sizes cost no 
     for (std::size_t length = 0; length + 20 < whole.size(); length += 97) {
       INFO(name << " cut at " << length);
       scratch.put(name, whole.substr(0, length));
-      CHECK_THROWS_WITH(data::decode_image(scratch / name), Contains(name));
+      CHECK_THROWS_WITH(data::decode_image(scratch / name), ContainsSubstring(name));
     }
   }
   std::string large = bmp(1, 1, 0, 0, 0);
   large[20] = 1;  // 65537 wide
   scratch.put("large.bmp", large);
-  CHECK_THROWS_WITH(data::decode_image(scratch / "large.bmp"), Contains("large.bmp") && Contains("65537"));
-  CHECK_THROWS_WITH(data::decode_image(scratch / "none.bmp"), Contains("cannot be read"));
+  CHECK_THROWS_WITH(data::decode_image(scratch / "large.bmp"), ContainsSubstring("large.bmp") && ContainsSubstring("65537"));
+  CHECK_THROWS_WITH(data::decode_image(scratch / "none.bmp"), ContainsSubstring("cannot be read"));
 }
 
 TEST_CASE("a folder per class: sorted names, order of files, sizes made equal", "[data]") {
@@ -145,13 +146,14 @@ TEST_CASE("a folder per class: sorted names, order of files, sizes made equal", 
   CHECK(grey.shape() == image_shape(2, 2, 1));
 
   scratch.put("b/y.bmp", bmp(3, 3, 9, 9, 9));
-  CHECK_THROWS_WITH(data::image_folder(scratch / ""), Contains("b/y.bmp") && Contains("3 x 3") && Contains("4 x 6"));
+  CHECK_THROWS_WITH(data::image_folder(scratch / ""),
+                    ContainsSubstring("b/y.bmp") && ContainsSubstring("3 x 3") && ContainsSubstring("4 x 6"));
   CHECK(data::image_folder(scratch / "", {.image = {.height = 3, .width = 3}}).size() == 5);
   CHECK_THROWS_WITH(data::image_folder(scratch / "", {.image = {.height = 3, .width = 3}, .memory = 134}),
-                    Contains("5 x 27 bytes"));
+                    ContainsSubstring("5 x 27 bytes"));
   CHECK_THROWS_WITH(data::image_folder(scratch / "", {.image = {.height = 4, .width = 4, .shorter_side = 3},
                                                       .bad_files = data::BadFiles::skip}),
-                    Contains("a/1.BMP") && Contains("beyond"));  // no bad file but a bad wish
+                    ContainsSubstring("a/1.BMP") && ContainsSubstring("beyond"));  // no bad file but a bad wish
 }
 
 TEST_CASE("corrupt files stop the reading or are left out, by name", "[data]") {
@@ -161,27 +163,27 @@ TEST_CASE("corrupt files stop the reading or are left out, by name", "[data]") {
   scratch.put("a/1.bmp", bmp(2, 2, 5, 5, 5));
   scratch.put("b/1.png", "text");
   scratch.put("b/2.bmp", bmp(2, 2, 6, 6, 6));
-  CHECK_THROWS_WITH(data::image_folder(scratch / ""), Contains("a/0.jpg") && Contains("BadFiles::skip"));
+  CHECK_THROWS_WITH(data::image_folder(scratch / ""), ContainsSubstring("a/0.jpg") && ContainsSubstring("BadFiles::skip"));
   data::FolderReport report;
   const auto set = data::image_folder(scratch / "", {.bad_files = data::BadFiles::skip, .report = &report});
   CHECK(set.labels() == std::vector<std::int32_t>{0, 1});
   CHECK(set.pixels(1)[0] == 6);
   REQUIRE(report.skipped.size() == 2);
   CHECK(report.skipped[0].file == "a/0.jpg");
-  CHECK_THAT(report.summary(), Contains("2 images read, 2 skipped") && Contains("b/1.png"));
+  CHECK_THAT(report.summary(), ContainsSubstring("2 images read, 2 skipped") && ContainsSubstring("b/1.png"));
   fs::remove(scratch / "b/2.bmp");
   CHECK_THROWS_WITH(data::image_folder(scratch / "", {.bad_files = data::BadFiles::skip, .report = &report}),
-                    Contains("'b'") && Contains("can be decoded"));
+                    ContainsSubstring("'b'") && ContainsSubstring("can be decoded"));
   CHECK(data::image_folder(scratch / "", {.bad_files = data::BadFiles::skip, .empty_classes = true, .report = &report})
             .classes() == 2);
   fs::remove(scratch / "b/1.png");
-  CHECK_THROWS_WITH(data::image_folder(scratch / ""), Contains("class 'b'") && Contains("no images"));
+  CHECK_THROWS_WITH(data::image_folder(scratch / ""), ContainsSubstring("class 'b'") && ContainsSubstring("no images"));
   fs::remove(scratch / "a/1.bmp");
   fs::remove(scratch / "a/0.jpg");
-  CHECK_THROWS_WITH(data::image_folder(scratch / ""), Contains("hold no images"));
-  CHECK_THROWS_WITH(data::image_folder(scratch / "a"), Contains("flat_image_folder"));
-  CHECK_THROWS_WITH(data::flat_image_folder(scratch / "a"), Contains("holds no images"));
-  CHECK_THROWS_WITH(data::image_folder(scratch / "nowhere"), Contains("is not a folder"));
+  CHECK_THROWS_WITH(data::image_folder(scratch / ""), ContainsSubstring("hold no images"));
+  CHECK_THROWS_WITH(data::image_folder(scratch / "a"), ContainsSubstring("flat_image_folder"));
+  CHECK_THROWS_WITH(data::flat_image_folder(scratch / "a"), ContainsSubstring("holds no images"));
+  CHECK_THROWS_WITH(data::image_folder(scratch / "nowhere"), ContainsSubstring("is not a folder"));
 }
 
 TEST_CASE("a stratified split takes its share of each class, by the seed alone", "[data]") {
@@ -207,8 +209,8 @@ TEST_CASE("a stratified split takes its share of each class, by the seed alone",
   for (int i = 0; i < 24; ++i) CHECK(seen[static_cast<std::size_t>(i)] == i);
   CHECK(data::split_stratified(set, 0.2, 1).train.all() == train.all());
   CHECK_FALSE(data::split_stratified(set, 0.2, 2).train.all() == train.all());
-  CHECK_THROWS_WITH(data::split_stratified(set, 1.0, 1), Contains("between 0 and 1"));
-  CHECK_THROWS_WITH(data::split_stratified(set.take(1), 0.5, 1), Contains("too small"));
+  CHECK_THROWS_WITH(data::split_stratified(set, 1.0, 1), ContainsSubstring("between 0 and 1"));
+  CHECK_THROWS_WITH(data::split_stratified(set.take(1), 0.5, 1), ContainsSubstring("too small"));
 }
 
 TEST_CASE("real aerial images: five classes, the same for any number of threads", "[data]") {

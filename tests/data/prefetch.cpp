@@ -5,7 +5,7 @@
 
 namespace test_prefetch {
 using namespace graft;
-using Catch::Matchers::Contains;
+using Catch::Matchers::ContainsSubstring;
 
 namespace {
 
@@ -36,8 +36,8 @@ TEST_CASE("an error of the thread that reads ahead reaches the caller, at its st
   };
   data::detail::Prefetcher prefetcher;  // last: its thread writes to the slots until it is gone
   for (std::uint64_t step = 0; step < 3; ++step) CHECK(slots[prefetcher.next(step, true, fill)] == step);
-  CHECK_THROWS_WITH(prefetcher.next(3, true, fill), Contains("step 3 is broken"));
-  CHECK_THROWS_WITH(prefetcher.next(3, true, fill), Contains("step 3 is broken"));
+  CHECK_THROWS_WITH(prefetcher.next(3, true, fill), ContainsSubstring("step 3 is broken"));
+  CHECK_THROWS_WITH(prefetcher.next(3, true, fill), ContainsSubstring("step 3 is broken"));
   broken = false;
   for (std::uint64_t step = 3; step < 9; ++step) CHECK(slots[prefetcher.next(step, true, fill)] == step);
   CHECK(slots[prefetcher.next(100, true, fill)] == 100);  // a jump
@@ -100,14 +100,14 @@ TEST_CASE("grey sources stand beside colour targets in one batch, source first",
 TEST_CASE("what a loader cannot use is a sentence with the set's name", "[data]") {
   const auto source = images(5, 1, "mine"), target = images(5, 3, "theirs");
   CHECK_THROWS_WITH((data::PairedLoader<float>(source, target.without_labels(), Image<2, 2, 1>, {})),
-                    Contains("'theirs'") && Contains("2 x 2 x 3"));
+                    ContainsSubstring("'theirs'") && ContainsSubstring("2 x 2 x 3"));
   CHECK_THROWS_WITH((data::PairedLoader<float>(source, target.without_labels(), Image<2, 2, 3>, {.target_batch = 0})),
-                    Contains("at least 1"));
+                    ContainsSubstring("at least 1"));
   CHECK_THROWS_AS((data::Loader<float>(target, Image<2, 2, 1>, {})), Error);  // colour does not become grey
-  CHECK_THROWS_WITH((data::Loader<float>(data::Labelled(), Image<2, 2, 1>, {})), Contains("empty"));
-  CHECK_THROWS_WITH((data::PairedLoader<float>(source, data::Unlabelled(), Image<2, 2, 1>, {})), Contains("empty"));
+  CHECK_THROWS_WITH((data::Loader<float>(data::Labelled(), Image<2, 2, 1>, {})), ContainsSubstring("empty"));
+  CHECK_THROWS_WITH((data::PairedLoader<float>(source, data::Unlabelled(), Image<2, 2, 1>, {})), ContainsSubstring("empty"));
   data::Pixels dot(std::array<std::size_t, 4>{1, 1, 1, 1});
-  CHECK_THROWS_WITH((data::Loader<float>(data::Labelled("dot", dot, {0}, 1), Vector<3>, {})), Contains("'dot'"));
+  CHECK_THROWS_WITH((data::Loader<float>(data::Labelled("dot", dot, {0}, 1), Vector<3>, {})), ContainsSubstring("'dot'"));
 }
 
 }  // namespace test_prefetch

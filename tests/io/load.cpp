@@ -9,7 +9,7 @@
 
 namespace test_load {
 using namespace graft;
-using Catch::Matchers::Contains;
+using Catch::Matchers::ContainsSubstring;
 
 namespace {
 
@@ -68,7 +68,8 @@ TEST_CASE("a model is saved and loaded, in float and double, and its forward pas
   CHECK(static_cast<float>(wide.values()[5]) == saved.values()[5]);
   std::ostringstream table;
   table << report;
-  CHECK_THAT(table.str(), Contains("0/w") && Contains("3 x 3 x 1 x 4") && Contains("loaded 16 arrays"));
+  CHECK_THAT(table.str(),
+             ContainsSubstring("0/w") && ContainsSubstring("3 x 3 x 1 x 4") && ContainsSubstring("loaded 16 arrays"));
 }
 
 TEST_CASE("a file that does not compute what it did is refused, and the model stays as it was", "[io]") {
@@ -79,9 +80,9 @@ TEST_CASE("a file that does not compute what it did is refused, and the model st
   auto epsilon = filled<OtherEpsilon>();
   slope.values()[0] = epsilon.values()[0] = 7.0f;
   const auto before = all(slope);
-  CHECK_THAT(complaint([&] { io::load(slope, scratch / "s"); }), Contains("'ReLU'") && Contains("'ELU'"));
+  CHECK_THAT(complaint([&] { io::load(slope, scratch / "s"); }), ContainsSubstring("'ReLU'") && ContainsSubstring("'ELU'"));
   CHECK(all(slope) == before);
-  CHECK_THAT(complaint([&] { io::load(epsilon, scratch / "s"); }), Contains("differ by"));
+  CHECK_THAT(complaint([&] { io::load(epsilon, scratch / "s"); }), ContainsSubstring("differ by"));
   CHECK(all(epsilon) == before);
   CHECK_FALSE(io::load(epsilon, scratch / "s", {.verify = false}).verified);
   CHECK(all(epsilon) == all(saved));
@@ -99,7 +100,7 @@ TEST_CASE("a file that does not compute what it did is refused, and the model st
   }
   io::write_safetensors(scratch / "changed", tensors, file.metadata());
   Model<Small> other;
-  CHECK_THAT(complaint([&] { io::load(other, scratch / "changed"); }), Contains("differ by"));
+  CHECK_THAT(complaint([&] { io::load(other, scratch / "changed"); }), ContainsSubstring("differ by"));
 }
 
 TEST_CASE("a trunk takes its part of a larger file; strict loading names what does not fit", "[io]") {
@@ -107,25 +108,25 @@ TEST_CASE("a trunk takes its part of a larger file; strict loading names what do
   auto saved = filled<Small>();
   io::save(saved, scratch / "s");
   Model<Trunk> trunk;
-  CHECK_THAT(complaint([&] { io::load(trunk, scratch / "s"); }), Contains("unused") && Contains("4/w"));
+  CHECK_THAT(complaint([&] { io::load(trunk, scratch / "s"); }), ContainsSubstring("unused") && ContainsSubstring("4/w"));
   const auto report = io::load(trunk, scratch / "s", {.strict = false});
   CHECK(report.complete());
   CHECK(report.unused.size() == 10);
-  CHECK_THAT(report.verification, Contains("not verified"));
+  CHECK_THAT(report.verification, ContainsSubstring("not verified"));
   CHECK(trunk.values()[3] == saved.values()[3]);
   CHECK(io::load(trunk, scratch / "s", {.allow_unused = true}).complete());
 
   Model<Wider> wider;
   const auto before = all(wider);
   CHECK_THAT(complaint([&] { io::load(wider, scratch / "s", {.allow_unused = true}); }),
-             Contains("3 x 3 x 1 x 6") && Contains("3 x 3 x 1 x 4"));
-  CHECK_THAT(complaint([&] { io::load(wider, scratch / "s", {.strict = false}); }), Contains("nothing was loaded"));
+             ContainsSubstring("3 x 3 x 1 x 6") && ContainsSubstring("3 x 3 x 1 x 4"));
+  CHECK_THAT(complaint([&] { io::load(wider, scratch / "s", {.strict = false}); }), ContainsSubstring("nothing was loaded"));
   CHECK(all(wider) == before);
   Model<Small> small;
   io::save(trunk, scratch / "t");
-  CHECK_THAT(complaint([&] { io::load(small, scratch / "t"); }), Contains("missing") && Contains("5/b"));
+  CHECK_THAT(complaint([&] { io::load(small, scratch / "t"); }), ContainsSubstring("missing") && ContainsSubstring("5/b"));
   CHECK(io::load(small, scratch / "t", {.strict = false}).missing.size() == 10);
-  CHECK_THAT(complaint([&] { io::load(small, scratch / "absent"); }), Contains("absent"));
+  CHECK_THAT(complaint([&] { io::load(small, scratch / "absent"); }), ContainsSubstring("absent"));
 }
 
 TEST_CASE("PyTorch's layouts are permuted, behind a flatten too, from every stored type", "[io]") {
@@ -293,7 +294,7 @@ TEST_CASE("an array that the file lacks can be filled", "[io]") {
                                         io::tensor("bn/moving_variance", {3}, numbers)});
   auto model = filled<Norms>();
   const auto names = io::names::keras().layers({"bn"});
-  CHECK_THAT(complaint([&] { io::load(model, scratch / "t", {.names = names}); }), Contains("bn/gamma"));
+  CHECK_THAT(complaint([&] { io::load(model, scratch / "t", {.names = names}); }), ContainsSubstring("bn/gamma"));
   auto with = names;
   with.fill("*/gamma", 1);
   CHECK(io::load(model, scratch / "t", {.names = with}).complete());

@@ -8,7 +8,7 @@
 
 namespace test_npy {
 using namespace graft;
-using Catch::Matchers::Contains;
+using Catch::Matchers::ContainsSubstring;
 using Extents = std::vector<std::size_t>;
 
 namespace {
@@ -66,7 +66,7 @@ TEST_CASE("NumPy's own .npy files are read: versions, orders, byte orders, types
   CHECK(io::read_npy(fixture("bool.npy")).get<std::uint8_t>() == std::vector<std::uint8_t>{1, 0, 1});
   CHECK(io::read_npy(fixture("scalar.npy")).get<double>() == std::vector<double>{2.5});
   CHECK(io::read_npy(fixture("empty.npy")).info().shape == Extents{0, 3});
-  CHECK_THAT(complaint_of([] { io::read_npy(fixture("text.npy")); }), Contains("<U2"));
+  CHECK_THAT(complaint_of([] { io::read_npy(fixture("text.npy")); }), ContainsSubstring("<U2"));
   CHECK_THROWS_AS(io::read_npy(fixture("fortran_f8.npy")).get<std::uint8_t>(), Error);  // -3 is no U8
 }
 
@@ -79,7 +79,7 @@ TEST_CASE("NumPy's own .npz files are read, stored and deflated", "[io]") {
   CHECK(b[1] == ramp()[12]);
   CHECK(b[2] == ramp()[4]);
   CHECK(stored.get<std::int64_t>("n") == std::vector<std::int64_t>{7});
-  CHECK_THROWS_WITH(stored.get<double>("names"), Contains("names"));
+  CHECK_THROWS_WITH(stored.get<double>("names"), ContainsSubstring("names"));
   const auto deflated = io::read_npz(fixture("deflated.npz"));
   CHECK(deflated.get<float>("b") == std::vector<float>(10000, 0.0f));
   CHECK(deflated.get<double>("a") == ramp());
@@ -111,7 +111,7 @@ TEST_CASE("files cut short at any byte, or with more behind them, are refused", 
     REQUIRE(opening<io::NpyFile>(scratch, whole) == "");
     for (std::size_t length = 0; length < whole.size(); ++length) {
       INFO(name << " " << length);
-      REQUIRE_THAT(opening<io::NpyFile>(scratch, whole.substr(0, length)), Contains("hostile"));
+      REQUIRE_THAT(opening<io::NpyFile>(scratch, whole.substr(0, length)), ContainsSubstring("hostile"));
     }
     CHECK(opening<io::NpyFile>(scratch, whole + "x") != "");
   }
@@ -120,7 +120,7 @@ TEST_CASE("files cut short at any byte, or with more behind them, are refused", 
     REQUIRE(reading(scratch, whole) == "");
     for (std::size_t length = 0; length < whole.size(); ++length) {
       INFO(name << " " << length);
-      REQUIRE_THAT(reading(scratch, whole.substr(0, length)), Contains("hostile"));
+      REQUIRE_THAT(reading(scratch, whole.substr(0, length)), ContainsSubstring("hostile"));
     }
     // A changed byte: refused, or it was one that does not matter (a date, an attribute).
     for (std::size_t i = 0; i < whole.size(); ++i) {
@@ -165,7 +165,7 @@ TEST_CASE("lying .npy headers are refused in sentences", "[io]") {
   };
   for (const std::string& bytes : hostile) {
     INFO(bytes);
-    CHECK_THAT(opening<io::NpyFile>(scratch, bytes), Contains("hostile"));
+    CHECK_THAT(opening<io::NpyFile>(scratch, bytes), ContainsSubstring("hostile"));
   }
 }
 
@@ -183,22 +183,22 @@ TEST_CASE("bombs and lying zip directories are refused without memory taken on t
     return other;
   };
   const std::size_t extra = directory + 46 + 8 + 4;  // "zero.npy", then the field's head
-  CHECK_THAT(reading(scratch, with(extra, std::uint64_t{1} << 60, 8)), Contains("deflate"));  // unpacked size
-  CHECK_THAT(reading(scratch, with(extra, 4096, 8)), Contains("fill"));                       // not what the header says
-  CHECK_THAT(reading(scratch, with(extra + 8, std::uint64_t{1} << 60, 8)), Contains("ends within"));  // packed size
-  CHECK_THAT(reading(scratch, with(extra + 16, whole.size() + 5, 8)), Contains("begin"));             // offset
-  CHECK_THAT(reading(scratch, with(directory + 16, 7, 4)), Contains("checksum"));
-  CHECK_THAT(reading(scratch, with(directory + 8, 1, 2)), Contains("encrypted"));
-  CHECK_THAT(reading(scratch, with(directory + 10, 12, 2)), Contains("method 12"));
+  CHECK_THAT(reading(scratch, with(extra, std::uint64_t{1} << 60, 8)), ContainsSubstring("deflate"));  // unpacked size
+  CHECK_THAT(reading(scratch, with(extra, 4096, 8)), ContainsSubstring("fill"));  // not what the header says
+  CHECK_THAT(reading(scratch, with(extra + 8, std::uint64_t{1} << 60, 8)), ContainsSubstring("ends within"));  // packed size
+  CHECK_THAT(reading(scratch, with(extra + 16, whole.size() + 5, 8)), ContainsSubstring("begin"));             // offset
+  CHECK_THAT(reading(scratch, with(directory + 16, 7, 4)), ContainsSubstring("checksum"));
+  CHECK_THAT(reading(scratch, with(directory + 8, 1, 2)), ContainsSubstring("encrypted"));
+  CHECK_THAT(reading(scratch, with(directory + 10, 12, 2)), ContainsSubstring("method 12"));
   const std::size_t end64 = whole.rfind("PK\x06\x06");
-  CHECK_THAT(reading(scratch, with(end64 + 32, std::uint64_t{1} << 60, 8)), Contains("entries"));
-  CHECK_THAT(reading(scratch, with(end64 + 48, ~std::uint64_t{0}, 8)), Contains("outside"));
+  CHECK_THAT(reading(scratch, with(end64 + 32, std::uint64_t{1} << 60, 8)), ContainsSubstring("entries"));
+  CHECK_THAT(reading(scratch, with(end64 + 48, ~std::uint64_t{0}, 8)), ContainsSubstring("outside"));
   // Two entries over one another's bytes, as a bomb is built that expands what it holds many times.
   io::write_npz(scratch / "two", {io::tensor("a", {1000}, zeros.data()), io::tensor("b", {1000}, zeros.data())}, true);
   std::string two = slurp(scratch / "two");
   const std::size_t second = two.rfind("PK\x01\x02") + 46 + 5 + 4 + 16;
   for (std::size_t i = 0; i < 8; ++i) two[second + i] = '\0';
-  CHECK_THAT(reading(scratch, two), Contains("overlap"));
+  CHECK_THAT(reading(scratch, two), ContainsSubstring("overlap"));
 }
 
 }  // namespace test_npy

@@ -74,7 +74,7 @@ TEST_CASE("a head trained on cached features is the one trained behind the trunk
     for (int guess = 0; guess < 10; ++guess) CHECK(on_features.count(label, guess) == on_images.count(label, guess));
   }
   CHECK_THROWS_WITH(score(features, trunk),
-                    Catch::Matchers::Contains("have 64 numbers and 10 classes, but the models take 2352"));
+                    Catch::Matchers::ContainsSubstring("have 64 numbers and 10 classes, but the models take 2352"));
 }
 
 TEST_CASE("two domains' features pair as their images do, and nothing of the target's labels is there", "[train]") {
@@ -117,28 +117,29 @@ TEST_CASE("a cache keeps to its budget: memory, then disk, then a sentence", "[t
   CHECK(cache.disk_used() == bytes);
   CHECK(std::filesystem::is_empty(folder));  // the file has no name: nothing is left behind
   CHECK(std::equal(in_memory.sample(0), in_memory.sample(0) + 40 * 64, on_disk.sample(0)));
-  CHECK_THROWS_WITH(cache.features(trunk, set, normalize), Catch::Matchers::Contains("take 10240 bytes") &&
-                                                               Catch::Matchers::Contains("100 bytes of memory and 0 of disk"));
+  CHECK_THROWS_WITH(cache.features(trunk, set, normalize),
+                    Catch::Matchers::ContainsSubstring("take 10240 bytes") &&
+                        Catch::Matchers::ContainsSubstring("100 bytes of memory and 0 of disk"));
   std::filesystem::remove(folder);
   FeatureCache elsewhere{{.memory = 0, .disk = bytes, .folder = folder}};
-  CHECK_THROWS_WITH(elsewhere.features(trunk, set, normalize), Catch::Matchers::Contains("cannot make a file in"));
+  CHECK_THROWS_WITH(elsewhere.features(trunk, set, normalize), Catch::Matchers::ContainsSubstring("cannot make a file in"));
   CHECK_THROWS_AS(data::scratch_on_disk<float>(std::filesystem::temp_directory_path(), std::size_t{1} << 58), Error);
 }
 
 TEST_CASE("sets of features say what does not fit", "[train]") {
-  using Catch::Matchers::Contains;
+  using Catch::Matchers::ContainsSubstring;
   using Set = data::Features<float>;
   const Set set("s", Vector<3>, std::vector<float>{1, 2, 3, 4, 5, 6}, {1, 0}, 2);
   CHECK(set.size() == 2);
   CHECK(set.sample(1)[2] == 6.0f);
   CHECK(set.without_labels().sample(0) == set.sample(0));
-  CHECK_THROWS_WITH(Set("s", Vector<4>, std::vector<float>(6), {1, 0}, 2), Contains("not a whole number of samples"));
-  CHECK_THROWS_WITH(Set("s", Vector<3>, std::vector<float>(6), {1}, 2), Contains("has 2 samples but 1 labels"));
-  CHECK_THROWS_WITH(Set("s", Vector<3>, std::vector<float>(6), {1, 2}, 2), Contains("the label of sample 1 is 2"));
-  CHECK_THROWS_WITH(Set("s", Vector<3>, std::vector<float>{}, {}, 2), Contains("is empty"));
+  CHECK_THROWS_WITH(Set("s", Vector<4>, std::vector<float>(6), {1, 0}, 2), ContainsSubstring("not a whole number of samples"));
+  CHECK_THROWS_WITH(Set("s", Vector<3>, std::vector<float>(6), {1}, 2), ContainsSubstring("has 2 samples but 1 labels"));
+  CHECK_THROWS_WITH(Set("s", Vector<3>, std::vector<float>(6), {1, 2}, 2), ContainsSubstring("the label of sample 1 is 2"));
+  CHECK_THROWS_WITH(Set("s", Vector<3>, std::vector<float>{}, {}, 2), ContainsSubstring("is empty"));
   const data::UnlabelledFeatures<float> other("t", Vector<2>, std::vector<float>(6));
-  CHECK_THROWS_WITH(data::PairedFeatureLoader<float>(set, other, {}), Contains("'s' and 't' differ in shape"));
-  CHECK_THROWS_WITH(data::FeatureLoader<float>(set, {.batch = 0}), Contains("give at least 1"));
+  CHECK_THROWS_WITH(data::PairedFeatureLoader<float>(set, other, {}), ContainsSubstring("'s' and 't' differ in shape"));
+  CHECK_THROWS_WITH(data::FeatureLoader<float>(set, {.batch = 0}), ContainsSubstring("give at least 1"));
 }
 
 }  // namespace test_feature_cache
